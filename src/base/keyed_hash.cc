@@ -1,0 +1,15 @@
+#include "base/keyed_hash.h"
+
+#include <sys/random.h>
+
+#include "base/check.h"
+
+namespace clerk {
+
+KeyedHash::KeyedHash() {
+  // Up to 256 octets getrandom neither blocks for long nor returns less (getrandom(2)).
+  const auto drawn = ::getrandom(secret_.data(), secret_.size(), 0);
+  CHECK(drawn == static_cast<ssize_t>(secret_.size()));
+}
+
+}  // namespace clerk

@@ -1,0 +1,35 @@
+#include "base/spsc_queue.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+namespace clerk {
+namespace {
+
+TEST(SpscQueue, RefusesWhenFullAndWhenEmpty) {
+  SpscQueue<int, 2> queue;
+  int value = 0;
+  EXPECT_FALSE(queue.try_pop(value));
+  EXPECT_TRUE(queue.try_push(1));
+  EXPECT_TRUE(queue.try_push(2));
+  EXPECT_FALSE(queue.try_push(3));
+  EXPECT_EQ(queue.pop(), 1);
+  EXPECT_EQ(queue.pop(), 2);
+}
+
+TEST(SpscQueue, KeepsTheOrderBetweenTwoThreads) {
+  constexpr int kValues = 20'000;
+  SpscQueue<int, 8> queue;
+  std::jthread producer([&] {
+    for (int i = 0; i < kValues; ++i) {
+      while (!queue.try_push(i))
+        std::this_thread::yield();
+    }
+  });
+  for (int i = 0; i < kValues; ++i)
+    ASSERT_EQ(queue.pop(), i);
+}
+
+}  // namespace
+}  // namespace clerk
