@@ -1,0 +1,91 @@
+#include "capture/byte_stream.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/check.h"
+#include "capture/decompressor.h"
+
+namespace clerk {
+namespace {
+
+// Reads until `into` is full or the data ends, because a pipe may hand over the magic in pieces.
+Result<size_t> read_fully(RawInput& input, std::span<uint8_t> into) {
+  size_t filled = 0;
+  while (filled < into.size()) {
+    const size_t got = TRY(input.read(into.subspan(filled)));
+    if (got == 0) break;
+    filled += got;
+  }
+  return filled;
+}
+
+}  // namespace
+
+Result<RawInput> RawInput::open(const std::string& path, const StopRequest& stop,
+                                std::atomic<uint64_t>& octets_read) {
+  UniqueFd fd(path == "-" ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
+                          : ::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return fail("{}", errno_text(errno));
+  struct stat status{};
+  if (::fstat(fd.get(), &status) != 0) return fail("{}", errno_text(errno));
+  if (S_ISDIR(status.st_mode)) return fail("is a directory");
+  return RawInput(std::move(fd), !S_ISREG(status.st_mode), stop, octets_read);
+}
+
+Result<size_t> RawInput::read(std::span<uint8_t> into) {
+  if (unread_size_ > 0) {
+    const size_t size = std::min(unread_size_, into.size());
+    std::copy_n(unread_.begin(), size, into.begin());
+    std::copy(unread_.begin() + static_cast<ptrdiff_t>(size), unread_.end(), unread_.begin());
+    unread_size_ -= size;
+    return size;
+  }
+  for (;;) {
+    if (may_wait_) {
+      std::array<pollfd, 2> wait{{{fd_.get(), POLLIN, 0}, {stop_->fd(), POLLIN, 0}}};
+      if (::poll(wait.data(), wait.size(), -1) < 0 && errno != EINTR)
+        return fail("{}", errno_text(errno));
+      if (stop_->requested()) return 0;
+    }
+    const ssize_t got = ::read(fd_.get(), into.data(), into.size());
+    if (got >= 0) {
+      octets_read_->fetch_add(static_cast<uint64_t>(got), std::memory_order_relaxed);
+      return static_cast<size_t>(got);
+    }
+    if (errno != EINTR) return fail("{}", errno_text(errno));
+  }
+}
+
+void RawInput::unread(std::span<const uint8_t> octets) {
+  CHECK(unread_size_ == 0 && octets.size() <= unread_.size());
+  std::copy(octets.begin(), octets.end(), unread_.begin());
+  unread_size_ = octets.size();
+}
+
+Result<ByteStream> ByteStream::open(const std::string& path, const StopRequest& stop,
+                                    std::atomic<uint64_t>& octets_read) {
+  RawInput input = TRY(RawInput::open(path, stop, octets_read));
+  std::array<uint8_t, RawInput::kUnreadMax> magic{};
+  const size_t size = TRY(read_fully(input, magic));
+  const std::span<const uint8_t> head(magic.data(), size);
+  input.unread(head);
+  auto decompressor = TRY(Decompressor::for_magic(head));
+  return ByteStream(std::move(input), std::move(decompressor));
+}
+
+ByteStream::ByteStream(RawInput input, std::unique_ptr<Decompressor> decompressor)
+    : input_(std::move(input)), decompressor_(std::move(decompressor)) {}
+ByteStream::ByteStream(ByteStream&&) noexcept = default;
+ByteStream::~ByteStream() = default;
+
+Result<size_t> ByteStream::read(std::span<uint8_t> into) {
+  return decompressor_ ? decompressor_->read(input_, into) : input_.read(into);
+}
+
+}  // namespace clerk

@@ -1,0 +1,69 @@
+// The octets of a capture, whatever carries them: a plain file, gzip, zstd, or any of these on
+// stdin. The compression is told by the first octets, never by the name.
+//
+// One thread at a time. The stream owns its descriptor and its decompressor.
+#pragma once
+
+#include <sys/types.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "base/error.h"
+#include "base/stop_request.h"
+#include "base/unique_fd.h"
+
+namespace clerk {
+
+// The descriptor below the decompressor. A read that would wait (a pipe, a terminal) ends when a
+// stop is requested; it then looks like the end of the data.
+class RawInput {
+ public:
+  // "-" is stdin. Both references must outlive the input; `octets_read` grows with each read.
+  static Result<RawInput> open(const std::string& path, const StopRequest& stop,
+                               std::atomic<uint64_t>& octets_read);
+
+  // Fills at most `into` and returns how much; 0 is the end of the data.
+  Result<size_t> read(std::span<uint8_t> into);
+
+  // Octets already read that the next read returns again. At most kUnreadMax.
+  void unread(std::span<const uint8_t> octets);
+  static constexpr size_t kUnreadMax = 4;
+
+ private:
+  RawInput(UniqueFd fd, bool may_wait, const StopRequest& stop, std::atomic<uint64_t>& octets_read)
+      : fd_(std::move(fd)), may_wait_(may_wait), stop_(&stop), octets_read_(&octets_read) {}
+
+  UniqueFd fd_;
+  bool may_wait_;
+  const StopRequest* stop_;
+  std::atomic<uint64_t>* octets_read_;
+  std::array<uint8_t, kUnreadMax> unread_{};
+  size_t unread_size_ = 0;
+};
+
+class Decompressor;
+
+class ByteStream {
+ public:
+  static Result<ByteStream> open(const std::string& path, const StopRequest& stop,
+                                 std::atomic<uint64_t>& octets_read);
+
+  // Fills at most `into` and returns how much; 0 is the end of the data.
+  Result<size_t> read(std::span<uint8_t> into);
+
+  ByteStream(ByteStream&&) noexcept;
+  ~ByteStream();
+
+ private:
+  ByteStream(RawInput input, std::unique_ptr<Decompressor> decompressor);
+
+  RawInput input_;
+  std::unique_ptr<Decompressor> decompressor_;  // none for a plain file
+};
+
+}  // namespace clerk

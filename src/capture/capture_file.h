@@ -1,0 +1,46 @@
+// One capture file of any format: told by its first octets, read packet by packet.
+//
+// Packets point into the chunk of chunk(); whoever keeps a packet keeps a reference to its chunk.
+// One thread at a time.
+#pragma once
+
+#include <string>
+#include <variant>
+
+#include "capture/chunk_stream.h"
+#include "capture/packet.h"
+#include "capture/pcap_reader.h"
+#include "capture/pcapng_reader.h"
+
+namespace clerk {
+
+class CaptureFile {
+ public:
+  // Reads the file's header. Errors name the path. The references must outlive the file.
+  static Result<CaptureFile> open(const std::string& path, std::shared_ptr<ChunkPool> pool,
+                                  const StopRequest& stop, std::atomic<uint64_t>& octets_read);
+
+  ReadStatus next(Packet& packet) {
+    if (auto* pcap = std::get_if<PcapReader>(&reader_)) return pcap->next(stream_, packet);
+    return std::get<PcapngReader>(reader_).next(stream_, packet);
+  }
+
+  [[nodiscard]] const ChunkReference& chunk() const { return stream_.chunk(); }
+
+  // Why next() was Broken: the path, the offset and what is wrong there.
+  [[nodiscard]] Error error() const;
+
+ private:
+  using Reader = std::variant<PcapReader, PcapngReader>;
+
+  CaptureFile(std::string path, ChunkStream stream, Reader reader)
+      : path_(std::move(path)), stream_(std::move(stream)), reader_(std::move(reader)) {}
+
+  static Result<Reader> open_reader(ChunkStream& stream);
+
+  std::string path_;
+  ChunkStream stream_;
+  Reader reader_;
+};
+
+}  // namespace clerk

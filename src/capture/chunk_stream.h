@@ -1,0 +1,87 @@
+// A byte stream cut into chunks of memory that packets can point into without being copied.
+//
+// The file readers ask for n contiguous octets, read them in place and consume them. Only a record
+// that straddles two chunks is moved. A chunk lives as long as somebody (the stream, a slice) holds
+// a reference; then it goes back to the pool, so that memory is touched once and reused.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "capture/byte_stream.h"
+
+namespace clerk {
+
+// Large enough that straddling records are rare and a read() call is cheap for each packet; small
+// enough that a few of them stay in a CPU's cache.
+inline constexpr size_t kChunkOctets = 1024 * 1024;
+
+struct Chunk {
+  std::array<uint8_t, kChunkOctets> octets;
+};
+
+using ChunkReference = std::shared_ptr<Chunk>;
+
+// Chunks that are not in use. Any thread; taken once a chunk, never once a packet.
+class ChunkPool : public std::enable_shared_from_this<ChunkPool> {
+ public:
+  static std::shared_ptr<ChunkPool> create() { return std::make_shared<ChunkPool>(); }
+  ChunkReference take();
+
+ private:
+  void give_back(std::unique_ptr<Chunk> chunk);
+
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Chunk>> free_;
+};
+
+class ChunkStream {
+ public:
+  ChunkStream(ByteStream stream, std::shared_ptr<ChunkPool> pool)
+      : stream_(std::move(stream)), pool_(std::move(pool)), chunk_(pool_->take()) {
+    position_ = end_ = chunk_->octets.data();
+  }
+
+  // Makes `octets` (at most kChunkOctets) contiguous at data(). False when the data ends before
+  // that or cannot be read; error() tells which.
+  [[nodiscard]] bool need(size_t octets) { return available() >= octets || refill(octets); }
+
+  [[nodiscard]] const uint8_t* data() const { return position_; }
+  [[nodiscard]] size_t available() const { return static_cast<size_t>(end_ - position_); }
+
+  // Octets that need() made available.
+  void consume(size_t octets) {
+    position_ += octets;
+    offset_ += octets;
+  }
+
+  // Passes over any number of octets. False as with need().
+  [[nodiscard]] bool skip(uint64_t octets);
+
+  // How far the readers are, in (decompressed) octets from the start.
+  [[nodiscard]] uint64_t offset() const { return offset_; }
+
+  // The chunk that data() points into; keep a reference as long as a packet is in use.
+  [[nodiscard]] const ChunkReference& chunk() const { return chunk_; }
+
+  // Set when reading failed, as opposed to the data having ended.
+  [[nodiscard]] const std::optional<Error>& error() const { return error_; }
+
+ private:
+  bool refill(size_t octets);
+  void move_to_new_chunk();
+
+  ByteStream stream_;
+  std::shared_ptr<ChunkPool> pool_;
+  ChunkReference chunk_;
+  const uint8_t* position_;
+  uint8_t* end_;
+  uint64_t offset_ = 0;
+  std::optional<Error> error_;
+};
+
+}  // namespace clerk

@@ -1,0 +1,128 @@
+#include "capture/file_source.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+
+namespace clerk {
+
+Result<std::unique_ptr<FileSource>> FileSource::open(std::vector<std::string> paths,
+                                                     PacketFilter filter, uint64_t idle_timeout_ns,
+                                                     const StopRequest& stop) {
+  std::unique_ptr<FileSource> source(
+      new FileSource(std::move(paths), std::move(filter), idle_timeout_ns, stop));
+  TRY(source->check_paths());
+  return source;
+}
+
+Result<void> FileSource::check_paths() {
+  if (std::ranges::count(paths_, "-") > 1) return fail("--read -: stdin can be read only once");
+  bool total_known = true;
+  for (const std::string& path : paths_) {
+    struct stat status{};
+    if (path == "-") {
+      total_known = false;
+      continue;
+    }
+    if (::stat(path.c_str(), &status) != 0) return fail("--read {}: {}", path, errno_text(errno));
+    if (S_ISDIR(status.st_mode)) return fail("--read {}: is a directory", path);
+    if (::access(path.c_str(), R_OK) != 0) return fail("--read {}: {}", path, errno_text(errno));
+    total_known = total_known && S_ISREG(status.st_mode);
+    octets_total_ += static_cast<uint64_t>(status.st_size);
+  }
+  if (!total_known) octets_total_ = 0;
+  return {};
+}
+
+bool FileSource::next_slice(Slice& slice) {
+  slice.clear();
+  if (ended_) return false;
+  for (;;) {
+    if (!fetch(slice.packets_filtered)) {
+      slice.second = clock_.second();
+      slice.end = SliceEnd::Input;
+      ended_ = true;
+      return true;
+    }
+    if (ends_slice(slice)) return true;
+    append(slice);
+  }
+}
+
+// Whether the fetched packet belongs to a later slice. Moves the clock to it, once.
+bool FileSource::ends_slice(Slice& slice) {
+  if (packet_.time_ns == kNoTime) packet_.time_ns = clock_.now_ns();
+  const bool timed = packet_.time_ns < kTimeEnd;
+  if (timed && !clock_.started()) clock_.start(packet_.time_ns);
+  slice.second = clock_.second();
+  const auto step = timed ? clock_.step_to(packet_.time_ns) : PacketClock::Step::None;
+  if (timed) clock_.move_to(packet_.time_ns, step);
+  if (step != PacketClock::Step::None) {
+    slice.end = step == PacketClock::Step::Restart ? SliceEnd::Restart : SliceEnd::Tick;
+    slice.clock_jumped = step == PacketClock::Step::Jump;
+    slice.next_second = clock_.second();
+    return true;
+  }
+  const bool new_chunk = slice.chunks.empty() || slice.chunks.back() != chunk_;
+  slice.end = SliceEnd::Full;
+  return slice.packets.size() == Slice::kPacketsMax ||
+         (new_chunk && slice.chunks.size() == Slice::kChunksMax);
+}
+
+void FileSource::append(Slice& slice) {
+  if (slice.chunks.empty() || slice.chunks.back() != chunk_) slice.chunks.push_back(chunk_);
+  slice.packets.push_back(packet_);
+  have_packet_ = false;
+}
+
+// Makes packet_ the next packet that passes the filter. False at the end of the input.
+bool FileSource::fetch(uint64_t& packets_filtered) {
+  while (!have_packet_) {
+    if (stop_.requested() || !next_packet()) return false;
+    auto passes = filter_.passes(packet_);
+    if (!passes) {
+      close_broken(passes.error());
+      continue;
+    }
+    have_packet_ = *passes;
+    packets_filtered += *passes ? 0U : 1U;
+  }
+  return true;
+}
+
+bool FileSource::next_packet() {
+  for (;;) {
+    if (!file_ && !open_next_file()) return false;
+    const ReadStatus status = file_->next(packet_);
+    if (status == ReadStatus::Packet) {
+      if (chunk_ != file_->chunk()) chunk_ = file_->chunk();
+      return true;
+    }
+    // A pipe that a stop request interrupted may end anywhere; that is no damage.
+    if (status == ReadStatus::Broken && !stop_.requested()) {
+      close_broken(file_->error());
+    } else {
+      file_.reset();
+    }
+  }
+}
+
+// Passes over files that cannot be opened, noting why. False when no file is left.
+bool FileSource::open_next_file() {
+  while (next_path_ < paths_.size()) {
+    auto opened = CaptureFile::open(paths_[next_path_++], pool_, stop_, octets_read_);
+    if (opened) {
+      file_.emplace(*std::move(opened));
+      return true;
+    }
+    if (!stop_.requested()) errors_.push_back(std::move(opened).error());
+  }
+  return false;
+}
+
+void FileSource::close_broken(Error error) {
+  errors_.push_back(std::move(error));
+  file_.reset();
+}
+
+}  // namespace clerk

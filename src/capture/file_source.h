@@ -1,0 +1,73 @@
+// Capture files, one after the other, cut into slices at the tick marks of the packet clock.
+//
+// next_slice() only walks the record headers; the packets are decoded by whoever takes the slice.
+// It is called by one thread at a time (the meters pass a token around); the two counters for the
+// progress display may be read by any thread.
+#pragma once
+
+#include <atomic>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "capture/capture_file.h"
+#include "capture/packet_clock.h"
+#include "capture/packet_filter.h"
+#include "capture/slice.h"
+
+namespace clerk {
+
+class FileSource {
+ public:
+  // Looks for every file, so that a wrong name is told before anything is written. `stop` must
+  // outlive the source. The idle timeout is the packet clock's.
+  static Result<std::unique_ptr<FileSource>> open(std::vector<std::string> paths,
+                                                  PacketFilter filter, uint64_t idle_timeout_ns,
+                                                  const StopRequest& stop);
+
+  // Fills `slice` with the next packets. False once the slice that ended the input was given out.
+  bool next_slice(Slice& slice);
+
+  // What ended a file early, in the order met. Complete when next_slice() has returned false.
+  [[nodiscard]] const std::vector<Error>& errors() const { return errors_; }
+
+  // For the progress display; the total is 0 when it is not known (stdin).
+  [[nodiscard]] uint64_t octets_read() const {
+    return octets_read_.load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] uint64_t octets_total() const { return octets_total_; }
+
+ private:
+  FileSource(std::vector<std::string> paths, PacketFilter filter, uint64_t idle_timeout_ns,
+             const StopRequest& stop)
+      : paths_(std::move(paths)),
+        filter_(std::move(filter)),
+        clock_(idle_timeout_ns),
+        stop_(stop) {}
+
+  Result<void> check_paths();
+  bool fetch(uint64_t& packets_filtered);
+  bool next_packet();
+  bool open_next_file();
+  void close_broken(Error error);
+  bool ends_slice(Slice& slice);
+  void append(Slice& slice);
+
+  std::vector<std::string> paths_;
+  size_t next_path_ = 0;
+  std::optional<CaptureFile> file_;
+  PacketFilter filter_;
+  PacketClock clock_;
+  const StopRequest& stop_;
+  std::shared_ptr<ChunkPool> pool_ = ChunkPool::create();
+
+  Packet packet_;         // read, and not yet in a slice
+  ChunkReference chunk_;  // what packet_ points into
+  bool have_packet_ = false;
+  bool ended_ = false;
+  std::vector<Error> errors_;
+  std::atomic<uint64_t> octets_read_{0};  // relaxed: a number to show
+  uint64_t octets_total_ = 0;
+};
+
+}  // namespace clerk

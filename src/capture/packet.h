@@ -1,0 +1,34 @@
+// A packet as a source hands it on: a view into memory that the source owns, valid as long as the
+// block or slice that it came in.
+#pragma once
+
+#include <cstdint>
+
+namespace clerk {
+
+// The link types that clerk decodes, by their LINKTYPE_ value
+// (https://www.tcpdump.org/linktypes.html). Any other value is carried as it is and counted by the
+// decoder.
+enum class LinkType : uint32_t {
+  Ethernet = 1,
+  RawBsd = 12,      // DLT_RAW on most systems; some programs write it into files
+  RawOpenBsd = 14,  // DLT_RAW on OpenBSD
+  Raw = 101,
+  LinuxCooked = 113,
+  Ipv4 = 228,
+  Ipv6 = 229,
+  LinuxCooked2 = 276,
+};
+
+// The time of a packet that its file tells no time for: it takes the packet clock's.
+inline constexpr uint64_t kNoTime = UINT64_MAX;
+
+struct Packet {
+  const uint8_t* data = nullptr;
+  uint64_t time_ns = 0;  // since 1970; kTimeEnd and above is a time that cannot be used
+  uint32_t captured_octets = 0;
+  uint32_t wire_octets = 0;
+  LinkType link_type = LinkType::Ethernet;
+};
+
+}  // namespace clerk

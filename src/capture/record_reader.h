@@ -1,0 +1,29 @@
+// What the readers of capture file formats have in common.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <cstring>
+
+namespace clerk {
+
+enum class ReadStatus : uint8_t {
+  Packet,  // one more packet
+  End,     // the file ended where a record may end
+  Broken,  // it ended inside a record, or cannot be understood from here on; the reader's error()
+           // says why
+};
+
+// The most captured octets that a record may claim: libpcap's MAXIMUM_SNAPLEN. A record that claims
+// more is damage, not a packet.
+inline constexpr uint32_t kCapturedOctetsMax = 262144;
+
+// An integer in the byte order of the file.
+template <typename T>
+[[nodiscard]] inline T load_in_order(const uint8_t* from, bool swapped) {
+  T value;
+  std::memcpy(&value, from, sizeof value);
+  return swapped ? std::byteswap(value) : value;
+}
+
+}  // namespace clerk
