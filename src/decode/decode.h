@@ -1,0 +1,42 @@
+// Octets become headers: link layer, then IP, then the transport protocol's first octets.
+//
+//   link.cc       Ethernet, Linux cooked, raw IP; VLAN tags and MPLS labels       (wire.h: what
+//   they look like) network.cc    IPv4 with options, IPv6 with its chain of extension headers,
+//   fragments transport.cc  ports, ICMP type and code, TCP flags
+//
+// Nothing is read outside the captured octets, nothing is allocated, and nothing is guessed: a
+// packet that yields no key says why. Any thread; no state.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "capture/packet.h"
+#include "decode/headers.h"
+
+namespace clerk {
+
+// How decoding a packet ended. Each value but Done is a cause by which packets are counted; the
+// meter adds causes of its own at the end.
+enum class Stop : uint8_t {
+  Done,             // it has a flow key
+  NonIp,            // it carries no IP, as far as this decoder looks
+  LinkType,         // its link type is unknown
+  Truncated,        // the capture cut it before its key was complete
+  Malformed,        // its headers contradict themselves or end before its key is complete
+  DepthLimit,       // more tags, labels or extension headers than are followed
+  BadTime,          // its timestamp cannot be used
+  LackOfResources,  // it would begin a flow, but the meter has no room and no empty table
+};
+inline constexpr size_t kStops = 8;
+
+// The cause as counters name it, behind "ignored_".
+[[nodiscard]] std::string_view name_of(Stop stop);
+
+// What the cause means, for people.
+[[nodiscard]] std::string_view explain(Stop stop);
+
+// Fills `headers` when it returns Done; otherwise its contents mean nothing.
+[[nodiscard]] Stop decode(const Packet& packet, Headers& headers);
+
+}  // namespace clerk

@@ -1,0 +1,48 @@
+// What clerk needs to know of one packet: the values of its flow key and what it adds to the
+// counters.
+//
+// decode() fills it; the meter makes a flow key of it. The addresses stay where the packet has
+// them.
+#pragma once
+
+#include <cstdint>
+
+#include "base/ip_address.h"
+
+namespace clerk {
+
+enum class Fragment : uint8_t {
+  Whole,  // not fragmented, or its protocol has no ports that a later fragment could lack
+  First,  // has the ports; later ones follow
+  Later,  // has none: its payload is never read as a transport header
+};
+
+struct Headers {
+  const uint8_t*
+      addresses;  // source, then destination: 8 octets (IPv4) or 32 (IPv6), within the packet
+  IpVersion version;
+  uint8_t protocol;   // of the payload; for IPv6 the last header of the chain
+  uint8_t tos;        // the whole octet: DSCP and ECN
+  uint8_t tcp_flags;  // low eight bits; 0 for other protocols
+  // Of TCP, UDP, UDP-Lite, SCTP and DCCP. ICMP has type * 256 + code in the destination port; other
+  // protocols have 0.
+  uint16_t source_port;
+  uint16_t destination_port;
+  uint16_t vlan_id;  // of the outermost tag; 0 without a tag and for a priority tag
+  Fragment fragment;
+  bool tcp_flags_missing;  // a TCP header cut between its ports and its flags
+  // Of a fragment's datagram: its identification, and its protocol as every fragment of it
+  // announces it, which for IPv6 may be an extension header in front of `protocol`.
+  uint8_t datagram_protocol;
+  uint32_t identification;
+  uint32_t octets;  // IP length: IPv4 total length, IPv6 payload length + 40
+};
+
+// The flow key field that ICMP's type and code share with the destination port.
+[[nodiscard]] constexpr bool is_icmp(IpVersion version, uint8_t protocol) {
+  constexpr uint8_t kIcmp = 1;
+  constexpr uint8_t kIcmpV6 = 58;
+  return protocol == (version == IpVersion::V4 ? kIcmp : kIcmpV6);
+}
+
+}  // namespace clerk

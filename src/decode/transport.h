@@ -1,0 +1,18 @@
+// The transport header, as far as the flow key and the counters need it.
+#pragma once
+
+#include "decode/byte_reader.h"
+#include "decode/decode.h"
+
+namespace clerk {
+
+// Whether packets of this protocol have something in their first octets that belongs to the flow
+// key: ports, or ICMP's type and code.
+[[nodiscard]] bool has_transport_key(IpVersion version, uint8_t protocol);
+
+// Sets ports, ICMP type and code and TCP flags from `reader`, which stands behind the IP header.
+// Later fragments get none of them. `cut` tells that the capture holds less of the packet than the
+// wire did.
+[[nodiscard]] Stop decode_transport(const ByteReader& reader, bool cut, Headers& headers);
+
+}  // namespace clerk
