@@ -1,0 +1,70 @@
+// When a held record is reported, and the wheel that finds the ones due without looking at the
+// others.
+//
+// The wheel has one bucket a second. It is lazy: packets that postpone a deadline do not move the
+// record; when its bucket comes up, the record is looked at and put where it now belongs. Only a
+// deadline that comes closer moves it at once. So the cost of a tick follows the records due and
+// those that lived on, each about once an idle timeout. The ledger's thread only.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "base/time.h"
+#include "flow/flow_counters.h"
+#include "flow/flow_record.h"
+#include "flow/index_lists.h"
+
+namespace clerk {
+
+struct Timeouts {
+  uint64_t idle_ns;
+  uint64_t active_ns;
+};
+
+// The first tick at which the record is due. A flow that was seen to end is due when its trailing
+// packets have had their time, whatever the timeouts say.
+[[nodiscard]] inline uint32_t due_second(const FlowCounters& counters, const Timeouts& timeouts) {
+  if (counters.ended()) return counters.end_second;
+  const uint64_t due_ns =
+      std::min(counters.last_ns + timeouts.idle_ns, counters.first_ns + timeouts.active_ns);
+  const uint64_t second = (due_ns + kNanosecondsPerSecond - 1) / kNanosecondsPerSecond;
+  return static_cast<uint32_t>(std::min<uint64_t>(second, UINT32_MAX));
+}
+
+// Why a record that is due at this tick is reported: the first that applies of end, active, idle.
+[[nodiscard]] inline EndReason due_reason(const FlowCounters& counters, const Timeouts& timeouts,
+                                          uint32_t second) {
+  if (counters.ended()) return EndReason::EndDetected;
+  const bool active = counters.first_ns + timeouts.active_ns <= second * kNanosecondsPerSecond;
+  return active ? EndReason::ActiveTimeout : EndReason::IdleTimeout;
+}
+
+class ExpiryWheel {
+ public:
+  explicit ExpiryWheel(uint32_t records) : buckets_(records, kBuckets) {}
+
+  // `next_mark` is the next tick that will be taken; no record is due before it.
+  void add(uint32_t record, uint32_t due, uint32_t next_mark) {
+    const uint32_t in = due <= next_mark ? 0 : std::min(due - next_mark, kBuckets - 1);
+    buckets_.push_back((next_mark + in) % kBuckets, record);
+  }
+
+  void remove(uint32_t record) { buckets_.remove(record); }
+
+  // Takes a record out of the bucket of this tick, or kNone when it is empty. Records that turn out
+  // to be due later are added again.
+  uint32_t take(uint32_t second) {
+    const uint32_t record = buckets_.front(second % kBuckets);
+    if (record != IndexLists::kNone) buckets_.remove(record);
+    return record;
+  }
+
+ private:
+  // Twice the default active timeout. A deadline further away is looked at once each round.
+  static constexpr uint32_t kBuckets = 128;
+
+  IndexLists buckets_;
+};
+
+}  // namespace clerk

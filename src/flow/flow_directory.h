@@ -1,0 +1,109 @@
+// Finds the held record of a flow key: from a hash to a record number.
+//
+// Lines of 64 octets hold seven record numbers with 32 bits of hash each. A line that is full sends
+// further ones to the next line and counts them, so that a search knows when to stop and a removal
+// moves nothing.
+//
+//   line   tag 4 x 7 | record 4 x 7 | overflow 4 | in use 4
+//
+// Size and memory are fixed; at most `records_max` records are in it at once, which keeps it at
+// least 28 % empty. The ledger's thread only.
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+
+#include "base/check.h"
+#include "base/lazy_array.h"
+
+namespace clerk {
+
+class FlowDirectory {
+ public:
+  static constexpr uint32_t kNone = UINT32_MAX;
+
+  explicit FlowDirectory(uint32_t records_max) : lines_(lines_for(records_max)) {}
+
+  // The record of this hash that `matches` agrees to, or kNone.
+  template <typename Matches>
+  [[nodiscard]] uint32_t find(uint64_t hash, Matches matches) const {
+    const uint32_t tag = tag_of(hash);
+    for (size_t i = home(hash);; i = next(i)) {
+      const Line& line = lines_[i];
+      for (uint32_t slot = 0; slot < kSlots; ++slot) {
+        if (line.tag[slot] == tag && is_used(line, slot) && matches(line.record[slot])) {
+          return line.record[slot];
+        }
+      }
+      if (line.overflow == 0) return kNone;
+    }
+  }
+
+  // The record that a search for this hash will probably look at first, or kNone.
+  [[nodiscard]] uint32_t guess(uint64_t hash) const {
+    const Line& line = lines_[home(hash)];
+    const uint32_t tag = tag_of(hash);
+    for (uint32_t slot = 0; slot < kSlots; ++slot) {
+      if (line.tag[slot] == tag) return line.record[slot];
+    }
+    return kNone;
+  }
+
+  void prefetch(uint64_t hash) const { __builtin_prefetch(&lines_[home(hash)], 1); }
+
+  void insert(uint64_t hash, uint32_t record) {
+    size_t i = home(hash);
+    for (; lines_[i].used == kAllUsed; i = next(i))
+      ++lines_[i].overflow;
+    Line& line = lines_[i];
+    const auto slot = static_cast<uint32_t>(std::countr_one(line.used));
+    line.tag[slot] = tag_of(hash);
+    line.record[slot] = record;
+    line.used |= 1U << slot;
+  }
+
+  // The record must have been inserted under this hash.
+  void remove(uint64_t hash, uint32_t record) {
+    for (size_t i = home(hash);; i = next(i)) {
+      Line& line = lines_[i];
+      for (uint32_t slot = 0; slot < kSlots; ++slot) {
+        if (is_used(line, slot) && line.record[slot] == record) {
+          line.used &= ~(1U << slot);
+          return;
+        }
+      }
+      CHECK(line.overflow > 0);
+      --line.overflow;
+    }
+  }
+
+  // What a directory for this many records may occupy.
+  static size_t octets(uint32_t records_max) { return lines_for(records_max) * sizeof(Line); }
+
+ private:
+  static constexpr uint32_t kSlots = 7;
+  static constexpr uint32_t kAllUsed = (1U << kSlots) - 1;
+  static constexpr uint32_t kRecordsPerLine = 5;  // at most, on average: few lines overflow
+
+  struct Line {
+    uint32_t tag[kSlots];
+    uint32_t record[kSlots];
+    uint32_t overflow;  // records that belong here and live in later lines
+    uint32_t used;      // one bit for each slot
+  };
+  static_assert(sizeof(Line) == 64);
+
+  static size_t lines_for(uint32_t records_max) {
+    return std::bit_ceil(size_t{std::max(records_max, kRecordsPerLine)} / kRecordsPerLine + 1);
+  }
+
+  [[nodiscard]] size_t home(uint64_t hash) const { return hash & (lines_.size() - 1); }
+  [[nodiscard]] size_t next(size_t line) const { return (line + 1) & (lines_.size() - 1); }
+  static uint32_t tag_of(uint64_t hash) { return static_cast<uint32_t>(hash >> 32); }
+  static bool is_used(const Line& line, uint32_t slot) { return (line.used >> slot & 1) != 0; }
+
+  LazyArray<Line> lines_;
+};
+
+}  // namespace clerk

@@ -1,0 +1,95 @@
+// The flow key: what makes two packets belong to one flow.
+//
+// IP version (the type), source and destination address, protocol, ports, ICMP type and code, DSCP
+// and VLAN id. ICMP has no ports, so its type and code live in the destination port. One direction
+// for each flow. A key has no padding, so that it is hashed and compared as the octets it is.
+//
+// A fragment whose ports only its datagram's first fragment tells gets a *datagram key* instead:
+// marked, with the identification in place of the ports and the protocol that all the datagram's
+// fragments announce.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+
+#include "decode/headers.h"
+
+namespace clerk {
+
+// The values beside the addresses that are the same for both IP versions.
+struct KeyTail {
+  uint16_t source_port;
+  uint16_t destination_port;
+  uint8_t protocol;
+  uint8_t dscp;                // six bits
+  uint16_t vlan_and_datagram;  // VLAN id in the low twelve bits; kDatagramBit
+
+  friend bool operator==(const KeyTail&, const KeyTail&) = default;
+};
+static_assert(sizeof(KeyTail) == 8);
+
+inline constexpr uint16_t kVlanIdBits = 0x0fff;
+inline constexpr uint16_t kDatagramBit = 0x8000;
+
+template <IpVersion kIpVersion, size_t kAddressSize>
+struct FlowKey {
+  static constexpr IpVersion kVersion = kIpVersion;
+  static constexpr size_t kAddressOctets = kAddressSize;
+
+  std::array<uint8_t, kAddressSize> source;
+  std::array<uint8_t, kAddressSize> destination;
+  KeyTail tail;
+
+  [[nodiscard]] bool is_datagram() const { return (tail.vlan_and_datagram & kDatagramBit) != 0; }
+  [[nodiscard]] uint16_t vlan_id() const { return tail.vlan_and_datagram & kVlanIdBits; }
+
+  friend bool operator==(const FlowKey& a, const FlowKey& b) {
+    return std::memcmp(&a, &b, sizeof a) == 0;
+  }
+};
+
+using Ipv4Key = FlowKey<IpVersion::V4, 4>;
+using Ipv6Key = FlowKey<IpVersion::V6, 16>;
+static_assert(sizeof(Ipv4Key) == 16 && sizeof(Ipv6Key) == 40);
+
+// The key of a decoded packet; `headers.version` is the key's.
+template <typename Key>
+inline Key make_key(const Headers& headers) {
+  constexpr unsigned kEcnBits = 2;
+  Key key;
+  std::memcpy(&key.source, headers.addresses, 2 * Key::kAddressOctets);
+  key.tail.dscp = static_cast<uint8_t>(headers.tos >> kEcnBits);
+  key.tail.protocol = headers.protocol;
+  key.tail.source_port = headers.source_port;
+  key.tail.destination_port = headers.destination_port;
+  key.tail.vlan_and_datagram = headers.vlan_id;
+  if (headers.fragment != Fragment::Whole) [[unlikely]] {
+    key.tail.protocol = headers.datagram_protocol;
+    key.tail.source_port = static_cast<uint16_t>(headers.identification >> 16);
+    key.tail.destination_port = static_cast<uint16_t>(headers.identification);
+    key.tail.vlan_and_datagram |= kDatagramBit;
+  }
+  return key;
+}
+
+// What a first fragment tells about its datagram's flow.
+struct TransportKey {
+  uint16_t source_port = 0;
+  uint16_t destination_port = 0;
+  uint8_t protocol = 0;
+
+  friend bool operator==(const TransportKey&, const TransportKey&) = default;
+};
+
+// The flow that a datagram's fragments belong to.
+template <typename Key>
+Key flow_of(Key datagram, const TransportKey& transport) {
+  datagram.tail.source_port = transport.source_port;
+  datagram.tail.destination_port = transport.destination_port;
+  datagram.tail.protocol = transport.protocol;
+  datagram.tail.vlan_and_datagram &= kVlanIdBits;
+  return datagram;
+}
+
+}  // namespace clerk

@@ -1,0 +1,142 @@
+// Gives the fragments of a datagram their flow, whatever order they come in.
+//
+// Only the first fragment has the ports. This table remembers them for the others, and keeps counts
+// of fragments that came before it. A datagram is forgotten 30 s after its first sight; what still
+// waits then never gets its ports. Bounded: a flood of fragments makes the oldest datagrams go
+// early. The ledger's thread only.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/keyed_hash.h"
+#include "flow/flow_counters.h"
+#include "flow/flow_key.h"
+
+namespace clerk {
+
+// Fragments that wait for their datagram's first one. The key is their datagram key.
+template <typename Key>
+struct WaitingFragments {
+  Key key;
+  FlowCounters counters;
+};
+
+template <typename Key>
+class DatagramTable {
+ public:
+  // RFC 791 suggests 15 s for reassembly, RFC 8200 asks for 60; 30 is what Linux uses for IPv4.
+  static constexpr uint32_t kSecondsMax = 30;
+  static constexpr size_t kDatagramsMax = 32768;
+  // What one datagram and one waiting count may occupy, with what the containers add (an estimate).
+  static constexpr size_t kOctetsMax = kDatagramsMax * 2 * 256;
+
+  using Waiting = std::vector<WaitingFragments<Key>>;
+
+  explicit DatagramTable(const KeyedHash& hash) : datagrams_(0, Hash{&hash}) {}
+
+  // The transport key of the fragment's datagram, if its first fragment was seen.
+  [[nodiscard]] std::optional<TransportKey> find(const Key& fragment) const {
+    const auto found = datagrams_.find(datagram_of(fragment));
+    return found == datagrams_.end() ? std::nullopt : found->second.transport;
+  }
+
+  // Notes what a first fragment tells, and takes out what waited for it. The table must not be
+  // full.
+  Waiting learn(const Key& fragment, const TransportKey& transport, uint32_t second) {
+    Datagram& datagram = find_or_begin(fragment, second);
+    datagram.transport = transport;
+    waiting_ -= datagram.waiting.size();
+    return std::exchange(datagram.waiting, {});
+  }
+
+  // Keeps fragments until their first one comes. False when their datagram has too many counts
+  // waiting already, which takes tags or DSCPs that change from fragment to fragment. The table
+  // must not be full.
+  [[nodiscard]] bool wait(const WaitingFragments<Key>& fragments, uint32_t second) {
+    Waiting& waiting = find_or_begin(fragments.key, second).waiting;
+    for (WaitingFragments<Key>& other : waiting) {
+      if (other.key != fragments.key) continue;
+      other.counters.add(fragments.counters);
+      return true;
+    }
+    if (waiting.size() == kWaitingPerDatagram) return false;
+    waiting.push_back(fragments);
+    ++waiting_;
+    return true;
+  }
+
+  // Whether forget_oldest() must make room before anything is added.
+  [[nodiscard]] bool full() const {
+    return datagrams_.size() >= kDatagramsMax || waiting_ >= kDatagramsMax;
+  }
+
+  // Forgets the datagram begun first and returns what waited for it. The table must not be empty.
+  Waiting forget_oldest() {
+    const auto at = datagrams_.find(order_.front().datagram);
+    order_.pop_front();
+    Waiting orphans = std::move(at->second.waiting);
+    waiting_ -= orphans.size();
+    datagrams_.erase(at);
+    return orphans;
+  }
+
+  // Forgets a datagram whose time is over at this second and returns what waited for it; nothing
+  // when there is none.
+  std::optional<Waiting> expire(uint32_t second) {
+    if (order_.empty() || order_.front().until > second) return std::nullopt;
+    return forget_oldest();
+  }
+
+  [[nodiscard]] bool empty() const { return order_.empty(); }
+
+  // Packets counted here and nowhere else yet. Looks at everything: for checks.
+  [[nodiscard]] uint64_t packets_waiting() const {
+    uint64_t packets = 0;
+    for (const auto& [key, datagram] : datagrams_) {
+      for (const auto& waiting : datagram.waiting)
+        packets += waiting.counters.packets;
+    }
+    return packets;
+  }
+
+ private:
+  static constexpr size_t kWaitingPerDatagram = 16;
+
+  struct Datagram {
+    std::optional<TransportKey> transport;
+    Waiting waiting;
+  };
+  struct Hash {
+    const KeyedHash* hash;
+    size_t operator()(const Key& key) const { return (*hash)(key); }
+  };
+  struct Begun {
+    Key datagram;
+    uint32_t until;
+  };
+
+  // Addresses, protocol and identification; neither VLAN nor DSCP tell datagrams apart.
+  static Key datagram_of(Key fragment) {
+    fragment.tail.dscp = 0;
+    fragment.tail.vlan_and_datagram = kDatagramBit;
+    return fragment;
+  }
+
+  Datagram& find_or_begin(const Key& fragment, uint32_t second) {
+    const Key key = datagram_of(fragment);
+    const auto [at, is_new] = datagrams_.try_emplace(key);
+    if (is_new) order_.push_back({key, second + kSecondsMax});
+    return at->second;
+  }
+
+  std::unordered_map<Key, Datagram, Hash> datagrams_;
+  std::deque<Begun> order_;  // every datagram of the table once, oldest first
+  size_t waiting_ = 0;
+};
+
+}  // namespace clerk

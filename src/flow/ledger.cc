@@ -1,0 +1,308 @@
+#include "flow/ledger.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "decode/wire.h"
+
+namespace clerk {
+namespace {
+
+// Records handed over at once: a few hundred make the hand-over's cost vanish and stay in the
+// cache.
+constexpr size_t kBatchRecords = 256;
+
+// How many entries ahead the directory's lines and then the records are fetched.
+constexpr uint32_t kPrefetchLine = 16;
+constexpr uint32_t kPrefetchRecord = 8;
+
+// A flow's end is reported two ticks behind the delta that brought it, so that the last packets of
+// the connection, also the other direction's delayed ones, fall into the same record.
+constexpr uint32_t kEndTicks = 2;
+
+template <typename Key>
+FlowRecord to_flow_record(const Key& key, const FlowCounters& counters, EndReason reason) {
+  const KeyTail& tail = key.tail;
+  const bool icmp = is_icmp(Key::kVersion, tail.protocol);
+  return {.source = IpAddress::from_wire(Key::kVersion, key.source.data()),
+          .destination = IpAddress::from_wire(Key::kVersion, key.destination.data()),
+          .octets = counters.octets,
+          .packets = counters.packets,
+          .first_ns = counters.first_ns,
+          .last_ns = counters.last_ns,
+          .source_port = tail.source_port,
+          .destination_port = icmp ? uint16_t{0} : tail.destination_port,
+          .icmp_type_code = icmp ? tail.destination_port : uint16_t{0},
+          .vlan_id = key.vlan_id(),
+          .protocol = tail.protocol,
+          .tos = counters.tos,
+          .tcp_flags = counters.tcp_flags,
+          .end_reason = reason};
+}
+
+}  // namespace
+
+Ledger::Ledger(const LedgerOptions& options, const KeyedHash& hash, LedgerOutput output)
+    : options_(options),
+      hash_(hash),
+      output_(std::move(output)),
+      directory_(options.flows_max),
+      records_(options.flows_max),
+      ipv4_datagrams_(hash),
+      ipv6_datagrams_(hash) {
+  batch_.reserve(kBatchRecords);
+}
+
+size_t Ledger::octets(uint32_t flows_max) {
+  return RecordTable::octets(flows_max) + FlowDirectory::octets(flows_max) +
+         flows_max * sizeof(Due) + DatagramTable<Ipv4Key>::kOctetsMax +
+         DatagramTable<Ipv6Key>::kOctetsMax;
+}
+
+void Ledger::merge(const Delta& delta) {
+  if (delta.second != second_) {  // the first delta, or the first behind a restart
+    CHECK(is_idle());
+    second_ = delta.second;
+  }
+  next_mark_ = second_ + 1;
+  packets_before_ = counts_.packets.received;
+  counts_.packets += delta.counts;
+  // Both tables as one, in the order of first packets: the order in which records are opened and
+  // evicted.
+  const MeterTable<Ipv4Key>& ipv4 = delta.ipv4;
+  const MeterTable<Ipv6Key>& ipv6 = delta.ipv6;
+  uint32_t at4 = 0;
+  uint32_t at6 = 0;
+  while (at4 < ipv4.size() || at6 < ipv6.size()) {
+    const bool ipv4_first =
+        at6 == ipv6.size() || (at4 < ipv4.size() && ipv4[at4].ordinal < ipv6[at6].ordinal);
+    ipv4_first ? merge_entry(ipv4, at4++) : merge_entry(ipv6, at6++);
+  }
+}
+
+template <typename Key>
+void Ledger::merge_entry(const MeterTable<Key>& table, uint32_t at) {
+  prefetch(table, at);
+  const MeterEntry<Key>& entry = table[at];
+  if (entry.key.is_datagram()) [[unlikely]]
+    return merge_fragments(entry);
+  add(entry.key, entry.hash, counters_of(entry));
+}
+
+template <typename Key>
+void Ledger::prefetch(const MeterTable<Key>& table, uint32_t entry) const {
+  if (entry + kPrefetchLine < table.size()) directory_.prefetch(table[entry + kPrefetchLine].hash);
+  if (entry + kPrefetchRecord >= table.size()) return;
+  const uint32_t record = directory_.guess(table[entry + kPrefetchRecord].hash);
+  if (record != FlowDirectory::kNone) records_.prefetch(record);
+}
+
+template <typename Key>
+FlowCounters Ledger::counters_of(const MeterEntry<Key>& entry) const {
+  constexpr uint8_t kEnds = wire::tcp_flag::kFin | wire::tcp_flag::kRst;
+  const bool ends = (entry.tcp_flags & kEnds) != 0;
+  return {.octets = entry.octets,
+          .packets = entry.packets,
+          .first_ns = entry.first_ns,
+          .last_ns = entry.last_ns,
+          .ordinal = packets_before_ + entry.ordinal,
+          .end_second = ends ? second_ + 1 + kEndTicks : FlowCounters::kNotEnded,
+          .tcp_flags = entry.tcp_flags,
+          .tos = entry.tos,
+          .marks = entry.marks};
+}
+
+template <typename Key>
+DatagramTable<Key>& Ledger::datagrams() {
+  if constexpr (Key::kVersion == IpVersion::V4) {
+    return ipv4_datagrams_;
+  } else {
+    return ipv6_datagrams_;
+  }
+}
+
+template <typename Key>
+void Ledger::merge_fragments(const MeterEntry<Key>& entry) {
+  DatagramTable<Key>& table = datagrams<Key>();
+  while (table.full())
+    add_orphans(table.forget_oldest());
+  const FlowCounters counters = counters_of(entry);
+  std::optional<TransportKey> transport = table.find(entry.key);
+  if ((entry.marks & mark::kHasFirst) != 0) {
+    transport = {entry.noted_source_port, entry.noted_destination_port, entry.noted_protocol};
+    for (const auto& waited : table.learn(entry.key, *transport, second_)) {
+      const Key key = flow_of(waited.key, *transport);
+      add(key, hash_(key), waited.counters);
+    }
+  }
+  if (transport) {
+    const Key key = flow_of(entry.key, *transport);
+    add(key, hash_(key), counters);
+  } else if (!table.wait({entry.key, counters}, second_)) {
+    add_orphan<Key>({entry.key, counters});
+  }
+}
+
+template <typename Key>
+void Ledger::add_orphans(const std::vector<WaitingFragments<Key>>& orphans) {
+  for (const WaitingFragments<Key>& fragments : orphans)
+    add_orphan(fragments);
+}
+
+template <typename Key>
+void Ledger::add_orphan(const WaitingFragments<Key>& fragments) {
+  const Key key = flow_of(fragments.key, {0, 0, fragments.key.tail.protocol});
+  counts_.fragments_orphaned += fragments.counters.packets;
+  add(key, hash_(key), fragments.counters);
+}
+
+template <typename Key>
+void Ledger::add(const Key& key, uint64_t hash, const FlowCounters& counters) {
+  const uint32_t record =
+      directory_.find(hash, [&](uint32_t candidate) { return records_.has_key(candidate, key); });
+  if (record == FlowDirectory::kNone) return open(key, hash, counters);
+  FlowCounters& held = records_.counters(record);
+  if ((counters.marks & mark::kSynOpened) != 0 && held.ended()) {
+    held.marks |= mark::kSuperseded;  // it stays held until it is due
+    directory_.remove(hash, record);
+    return open(key, hash, counters);
+  }
+  const bool due_sooner =
+      counters.first_ns < held.first_ns || counters.end_second < held.end_second;
+  held.add(counters);
+  if (due_sooner) {
+    records_.wheel().remove(record);
+    records_.wheel().add(record, due_second(held, options_.timeouts), next_mark_);
+  }
+}
+
+template <typename Key>
+void Ledger::open(const Key& key, uint64_t hash, const FlowCounters& counters) {
+  if (records_.held() == options_.flows_max) evict_oldest();
+  const uint32_t record = records_.open(key, counters);
+  directory_.insert(hash, record);
+  records_.wheel().add(record, due_second(counters, options_.timeouts), next_mark_);
+  ++counts_.flows_created;
+}
+
+void Ledger::advance_to(uint32_t second) {
+  // With nothing held the ticks in between have nothing to do, however many they are.
+  for (next_mark_ = second_ + 1; next_mark_ <= second && !is_idle(); ++next_mark_)
+    tick(next_mark_);
+  second_ = second;
+  output_.tick(second);
+}
+
+void Ledger::tick(uint32_t second) {
+  expire_datagrams<Ipv4Key>(second);
+  expire_datagrams<Ipv6Key>(second);
+  collect_due(second);
+  if (due_.empty() && batch_.empty()) return;
+  release_due();
+  output_.tick(second);
+  if constexpr (kDebugChecks) check_conservation();
+}
+
+template <typename Key>
+void Ledger::expire_datagrams(uint32_t second) {
+  while (const auto orphans = datagrams<Key>().expire(second))
+    add_orphans(*orphans);
+}
+
+void Ledger::collect_due(uint32_t second) {
+  ExpiryWheel& wheel = records_.wheel();
+  for (;;) {
+    const uint32_t record = wheel.take(second);
+    if (record == RecordTable::kNone) return;
+    const FlowCounters& held = records_.counters(record);
+    const uint32_t due = due_second(held, options_.timeouts);
+    if (due > second) {
+      wheel.add(record, due, second);
+    } else {
+      due_.push_back({held.ordinal, record, due_reason(held, options_.timeouts, second)});
+    }
+  }
+}
+
+void Ledger::release_all() {
+  expire_datagrams<Ipv4Key>(UINT32_MAX);
+  expire_datagrams<Ipv6Key>(UINT32_MAX);
+  collect_all();
+  release_due();
+  output_.tick(second_ + 1);
+  if constexpr (kDebugChecks) check_conservation();
+}
+
+void Ledger::collect_all() {
+  for (uint32_t record = records_.oldest(); record != RecordTable::kNone;
+       record = records_.next(record)) {
+    const FlowCounters& held = records_.counters(record);
+    records_.wheel().remove(record);
+    due_.push_back(
+        {held.ordinal, record, held.ended() ? EndReason::EndDetected : EndReason::ForcedEnd});
+  }
+}
+
+void Ledger::restart() {
+  release_all();
+  ++counts_.clock_restarts;
+}
+
+void Ledger::evict_oldest() {
+  const uint32_t record = records_.oldest();
+  records_.wheel().remove(record);
+  release(record,
+          records_.counters(record).ended() ? EndReason::EndDetected : EndReason::LackOfResources);
+}
+
+// Records leave in the order of their first packets.
+void Ledger::release_due() {
+  std::ranges::sort(due_, {}, &Due::ordinal);
+  for (const Due& due : due_)
+    release(due.record, due.reason);
+  due_.clear();
+  deliver();
+}
+
+void Ledger::release(uint32_t record, EndReason reason) {
+  if (records_.version(record) == IpVersion::V4) {
+    release_as<Ipv4Key>(record, reason);
+  } else {
+    release_as<Ipv6Key>(record, reason);
+  }
+  if (batch_.size() == kBatchRecords) deliver();
+}
+
+template <typename Key>
+void Ledger::release_as(uint32_t record, EndReason reason) {
+  const Key key = records_.key<Key>(record);
+  const FlowCounters& held = records_.counters(record);
+  if ((held.marks & mark::kSuperseded) == 0) directory_.remove(hash_(key), record);
+  batch_.push_back(to_flow_record(key, held, reason));
+  ++counts_.records_exported;
+  counts_.packets_exported += held.packets;
+  counts_.octets_exported += held.octets;
+  records_.close(record);
+}
+
+void Ledger::deliver() {
+  if (!batch_.empty()) output_.records(batch_, next_mark_);
+  batch_.clear();
+}
+
+bool Ledger::is_idle() const {
+  return records_.held() == 0 && ipv4_datagrams_.empty() && ipv6_datagrams_.empty() &&
+         batch_.empty();
+}
+
+// Invariant: each packet received is metered or ignored; each metered one is exported or held.
+void Ledger::check_conservation() const {
+  uint64_t held = ipv4_datagrams_.packets_waiting() + ipv6_datagrams_.packets_waiting();
+  for (uint32_t i = records_.oldest(); i != RecordTable::kNone; i = records_.next(i)) {
+    held += records_.counters(i).packets;
+  }
+  CHECK(counts_.packets.received == counts_.packets.metered + counts_.packets.ignored_total());
+  CHECK(counts_.packets.metered == counts_.packets_exported + held);
+}
+
+}  // namespace clerk

@@ -1,0 +1,126 @@
+// The Metering Process's slow half: merges the deltas of all meters into Flow Records, decides when
+// each is reported and why, and releases it.
+//
+// What is held is what was not yet reported: a record leaves the ledger whenever it is released.
+// One thread. Memory is bounded by `flows_max`; when that many records are held, the oldest makes
+// room.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "base/keyed_hash.h"
+#include "flow/delta.h"
+#include "flow/flow_directory.h"
+#include "flow/flow_record.h"
+#include "flow/fragments.h"
+#include "flow/record_table.h"
+
+namespace clerk {
+
+struct LedgerOptions {
+  uint32_t flows_max;  // at least 1, below 2^31
+  Timeouts timeouts;
+};
+
+struct LedgerCounts {
+  PacketCounts packets;
+  uint64_t flows_created = 0;
+  uint64_t records_exported = 0;
+  uint64_t packets_exported = 0;
+  uint64_t octets_exported = 0;
+  uint64_t fragments_orphaned = 0;  // packets whose first fragment never came; exported with port 0
+  uint64_t clock_jumps = 0;
+  uint64_t clock_restarts = 0;
+};
+
+// Who receives the records. `second` is the clock that export follows: the tick they are released
+// at.
+struct LedgerOutput {
+  std::function<void(std::span<const FlowRecord> records, uint32_t second)> records;
+  // All records of this tick have been given out.
+  std::function<void(uint32_t second)> tick;
+};
+
+class Ledger {
+ public:
+  // The hash must be the meters'; it outlives the ledger.
+  Ledger(const LedgerOptions& options, const KeyedHash& hash, LedgerOutput output);
+
+  // Adds what a meter counted. Deltas come in the order of their packets.
+  void merge(const Delta& delta);
+
+  // The clock moves forward: takes every tick up to this second.
+  void advance_to(uint32_t second);
+
+  // Releases all that is held, with reason forced end unless the flow was seen to end.
+  void release_all();
+
+  // The clock goes back: releases all that is held. The next delta sets the new clock.
+  void restart();
+
+  void note_clock_jump() { ++counts_.clock_jumps; }
+  [[nodiscard]] const LedgerCounts& counts() const { return counts_; }
+
+  // What a ledger of this size may occupy.
+  static size_t octets(uint32_t flows_max);
+
+ private:
+  struct Due {
+    uint64_t ordinal;
+    uint32_t record;
+    EndReason reason;
+  };
+
+  template <typename Key>
+  void merge_entry(const MeterTable<Key>& table, uint32_t at);
+  template <typename Key>
+  void prefetch(const MeterTable<Key>& table, uint32_t entry) const;
+  template <typename Key>
+  void merge_fragments(const MeterEntry<Key>& entry);
+  template <typename Key>
+  void add_orphans(const std::vector<WaitingFragments<Key>>& orphans);
+  template <typename Key>
+  void add_orphan(const WaitingFragments<Key>& fragments);
+  template <typename Key>
+  void add(const Key& key, uint64_t hash, const FlowCounters& counters);
+  template <typename Key>
+  void open(const Key& key, uint64_t hash, const FlowCounters& counters);
+  template <typename Key>
+  [[nodiscard]] FlowCounters counters_of(const MeterEntry<Key>& entry) const;
+  template <typename Key>
+  DatagramTable<Key>& datagrams();
+
+  void tick(uint32_t second);
+  template <typename Key>
+  void expire_datagrams(uint32_t second);
+  void collect_due(uint32_t second);
+  void collect_all();
+  void evict_oldest();
+  void release_due();
+  void release(uint32_t record, EndReason reason);
+  template <typename Key>
+  void release_as(uint32_t record, EndReason reason);
+  void deliver();
+
+  [[nodiscard]] bool is_idle() const;
+  void check_conservation() const;
+
+  LedgerOptions options_;
+  const KeyedHash& hash_;
+  LedgerOutput output_;
+  FlowDirectory directory_;
+  RecordTable records_;
+  DatagramTable<Ipv4Key> ipv4_datagrams_;
+  DatagramTable<Ipv6Key> ipv6_datagrams_;
+  uint32_t second_ = 0;          // of the clock
+  uint32_t next_mark_ = 1;       // the tick that is being taken, or the next one
+  uint64_t packets_before_ = 0;  // received before the delta that is being merged
+  std::vector<Due> due_;
+  std::vector<FlowRecord> batch_;
+  LedgerCounts counts_;
+};
+
+}  // namespace clerk

@@ -1,0 +1,145 @@
+#include "flow/meter.h"
+
+#include <algorithm>
+
+#include "base/time.h"
+#include "decode/wire.h"
+#include "flow/flow_counters.h"
+
+namespace clerk {
+namespace {
+
+using wire::tcp_flag::kSyn;
+
+template <typename Key>
+void note_first_fragment(MeterEntry<Key>& entry, const Headers& headers) {
+  entry.marks |= mark::kHasFirst;
+  entry.noted_source_port = headers.source_port;
+  entry.noted_destination_port = headers.destination_port;
+  entry.noted_protocol = headers.protocol;
+}
+
+// Whether this packet may not be added to the entry of its key:
+//  - a SYN on an entry that holds a packet other than a SYN may begin a new connection; the ledger,
+//  which
+//    knows whether the old one has ended, joins the two if it has not;
+//  - a first fragment whose ports differ belongs to another datagram with the same identification.
+template <typename Key>
+bool opens_second_entry(const MeterEntry<Key>& entry, const Headers& headers) {
+  if (headers.fragment != Fragment::Whole) [[unlikely]] {
+    return headers.fragment == Fragment::First && (entry.marks & mark::kHasFirst) != 0 &&
+           (entry.noted_source_port != headers.source_port ||
+            entry.noted_destination_port != headers.destination_port ||
+            entry.noted_protocol != headers.protocol);
+  }
+  return (headers.tcp_flags & kSyn) != 0 && (entry.marks & mark::kBeyondSyn) != 0;
+}
+
+template <typename Key>
+void begin_entry(MeterEntry<Key>& entry, const Headers& headers, uint64_t time_ns,
+                 uint32_t ordinal) {
+  entry.octets = 0;
+  entry.first_ns = time_ns;
+  entry.last_ns = time_ns;
+  entry.packets = 0;
+  entry.ordinal = ordinal;
+  entry.tcp_flags = 0;
+  entry.tos = headers.tos;
+  entry.marks = (headers.tcp_flags & kSyn) != 0 ? mark::kSynOpened : uint8_t{0};
+}
+
+template <typename Key>
+void add_packet(MeterEntry<Key>& entry, const Headers& headers, uint64_t time_ns) {
+  entry.octets += headers.octets;
+  ++entry.packets;
+  entry.first_ns = std::min(entry.first_ns, time_ns);
+  entry.last_ns = std::max(entry.last_ns, time_ns);
+  entry.tcp_flags |= headers.tcp_flags;
+  if ((headers.tcp_flags & kSyn) == 0) entry.marks |= mark::kBeyondSyn;
+  if (headers.fragment == Fragment::First) [[unlikely]]
+    note_first_fragment(entry, headers);
+}
+
+// The entry that a packet of this key is to be added to, or none when the table is full.
+template <typename Key>
+MeterEntry<Key>* entry_for(MeterTable<Key>& table, const Key& key, uint64_t hash,
+                           const Headers& headers, uint64_t time_ns, uint32_t ordinal) {
+  auto found = table.find_or_insert(key, hash);
+  if (found.entry == nullptr) return nullptr;
+  if (!found.is_new && opens_second_entry(*found.entry, headers))
+    found = table.supersede(key, hash);
+  if (found.entry != nullptr && found.is_new) begin_entry(*found.entry, headers, time_ns, ordinal);
+  return found.entry;
+}
+
+template <typename Key>
+Stop count_one(MeterTable<Key>& table, const Key& key, uint64_t hash, const Headers& headers,
+               uint64_t time_ns, PacketCounts& counts) {
+  const auto ordinal = static_cast<uint32_t>(counts.received);
+  MeterEntry<Key>* entry = entry_for(table, key, hash, headers, time_ns, ordinal);
+  if (entry == nullptr) return Stop::LackOfResources;
+  add_packet(*entry, headers, time_ns);
+  ++counts.metered;
+  counts.octets_metered += headers.octets;
+  counts.tcp_flags_missing += headers.tcp_flags_missing ? 1 : 0;
+  return Stop::Done;
+}
+
+}  // namespace
+
+template <typename Key>
+Meter::Keyed<Key> Meter::keyed(const Headers& headers, const MeterTable<Key>& table) const {
+  const Key key = make_key<Key>(headers);
+  const uint64_t hash = hash_(key);
+  table.prefetch_slot(hash);
+  return {key, hash};
+}
+
+void Meter::decode_all(std::span<const Packet> packets, const Delta& delta) {
+  for (size_t i = 0; i < packets.size(); ++i) {
+    Pending& pending = pending_[i];
+    pending.stop =
+        packets[i].time_ns < kTimeEnd ? decode(packets[i], pending.headers) : Stop::BadTime;
+    if (pending.stop != Stop::Done) continue;
+    if (pending.headers.version == IpVersion::V4) {
+      pending.ipv4 = keyed<Ipv4Key>(pending.headers, delta.ipv4);
+    } else {
+      pending.ipv6 = keyed<Ipv6Key>(pending.headers, delta.ipv6);
+    }
+  }
+}
+
+void Meter::prefetch_entries(size_t packets, const Delta& delta) {
+  for (size_t i = 0; i < packets; ++i) {
+    const Pending& pending = pending_[i];
+    if (pending.stop != Stop::Done) continue;
+    if (pending.headers.version == IpVersion::V4) {
+      delta.ipv4.prefetch_entry(pending.ipv4.hash);
+    } else {
+      delta.ipv6.prefetch_entry(pending.ipv6.hash);
+    }
+  }
+}
+
+void Meter::count(std::span<const Packet> packets, Delta& delta) {
+  DCHECK(packets.size() <= kBatchMax);
+  decode_all(packets, delta);
+  prefetch_entries(packets.size(), delta);
+  PacketCounts& counts = delta.counts;
+  for (size_t i = 0; i < packets.size(); ++i) {
+    const Pending& pending = pending_[i];
+    Stop stop = pending.stop;
+    if (stop == Stop::Done) {
+      const uint64_t time_ns = packets[i].time_ns;
+      stop = pending.headers.version == IpVersion::V4
+                 ? count_one(delta.ipv4, pending.ipv4.key, pending.ipv4.hash, pending.headers,
+                             time_ns, counts)
+                 : count_one(delta.ipv6, pending.ipv6.key, pending.ipv6.hash, pending.headers,
+                             time_ns, counts);
+    }
+    if (stop != Stop::Done) ++counts.ignored[static_cast<size_t>(stop)];
+    ++counts.received;
+  }
+}
+
+}  // namespace clerk

@@ -1,0 +1,39 @@
+// How many packets came and what became of them. Meters count into one that travels with each
+// delta; the ledger adds them up.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "decode/decode.h"
+
+namespace clerk {
+
+struct PacketCounts {
+  uint64_t received = 0;
+  uint64_t metered = 0;
+  uint64_t octets_metered = 0;             // IP octets
+  std::array<uint64_t, kStops> ignored{};  // by Stop; the entry of Stop::Done stays 0
+  uint64_t tcp_flags_missing = 0;
+  uint64_t filtered = 0;  // read, held back by the filter, not received
+
+  [[nodiscard]] uint64_t ignored_total() const {
+    uint64_t total = 0;
+    for (const uint64_t count : ignored)
+      total += count;
+    return total;
+  }
+
+  PacketCounts& operator+=(const PacketCounts& other) {
+    received += other.received;
+    metered += other.metered;
+    octets_metered += other.octets_metered;
+    for (size_t i = 0; i < ignored.size(); ++i)
+      ignored[i] += other.ignored[i];
+    tcp_flags_missing += other.tcp_flags_missing;
+    filtered += other.filtered;
+    return *this;
+  }
+};
+
+}  // namespace clerk

@@ -1,0 +1,131 @@
+// The records that the ledger holds, of both IP versions: fixed capacity, records never move,
+// memory of records not held is not touched.
+//
+// A record is one 64-octet line: the last 16 octets of its key and its counters. For IPv4 that is
+// the whole key; the first 24 octets of an IPv6 key lie in a parallel array that IPv4 never
+// touches. So whatever the mix, one bound holds. The ledger's thread only.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+
+#include "base/lazy_array.h"
+#include "flow/expiry.h"
+#include "flow/flow_counters.h"
+#include "flow/flow_key.h"
+#include "flow/index_lists.h"
+
+namespace clerk {
+
+class RecordTable {
+ public:
+  static constexpr uint32_t kNone = IndexLists::kNone;
+
+  explicit RecordTable(uint32_t capacity)
+      : hot_(capacity), cold_(capacity), order_(capacity, kLists), wheel_(capacity) {}
+
+  // Begins a record. There must be room. It is in no bucket of the wheel yet.
+  template <typename Key>
+  uint32_t open(const Key& key, const FlowCounters& counters) {
+    const uint32_t record = take_free();
+    store_key(record, key);
+    hot_[record].counters = counters;
+    if constexpr (Key::kVersion == IpVersion::V6) hot_[record].counters.marks |= mark::kIpv6;
+    order_.push_back(kHeld, record);
+    ++held_;
+    return record;
+  }
+
+  // Ends a record that is in no bucket of the wheel.
+  void close(uint32_t record) {
+    order_.remove(record);
+    order_.push_back(kFree, record);
+    --held_;
+  }
+
+  [[nodiscard]] IpVersion version(uint32_t record) const {
+    return (hot_[record].counters.marks & mark::kIpv6) != 0 ? IpVersion::V6 : IpVersion::V4;
+  }
+
+  template <typename Key>
+  [[nodiscard]] bool has_key(uint32_t record, const Key& key) const {
+    constexpr size_t kBegin = sizeof(Key) - kKeyEnd;
+    const auto* octets = reinterpret_cast<const uint8_t*>(&key);
+    return version(record) == Key::kVersion &&
+           std::memcmp(hot_[record].key_end.data(), octets + kBegin, kKeyEnd) == 0 &&
+           (kBegin == 0 || std::memcmp(cold_[record].key_begin.data(), octets, kBegin) == 0);
+  }
+
+  // The record's version must be the key's.
+  template <typename Key>
+  [[nodiscard]] Key key(uint32_t record) const {
+    constexpr size_t kBegin = sizeof(Key) - kKeyEnd;
+    Key key;
+    auto* octets = reinterpret_cast<uint8_t*>(&key);
+    std::memcpy(octets + kBegin, hot_[record].key_end.data(), kKeyEnd);
+    if constexpr (kBegin > 0) std::memcpy(octets, cold_[record].key_begin.data(), kBegin);
+    return key;
+  }
+
+  FlowCounters& counters(uint32_t record) { return hot_[record].counters; }
+  [[nodiscard]] const FlowCounters& counters(uint32_t record) const {
+    return hot_[record].counters;
+  }
+  void prefetch(uint32_t record) const { __builtin_prefetch(&hot_[record], 1); }
+
+  // Held records in the order in which they were opened.
+  [[nodiscard]] uint32_t oldest() const { return order_.front(kHeld); }
+  [[nodiscard]] uint32_t next(uint32_t record) const { return order_.next(record); }
+
+  [[nodiscard]] uint32_t held() const { return held_; }
+  ExpiryWheel& wheel() { return wheel_; }
+
+  // What a table of this capacity may occupy.
+  static constexpr size_t octets(uint32_t capacity) {
+    return capacity * (sizeof(Hot) + sizeof(Cold) + 2 * IndexLists::kOctetsPerIndex);
+  }
+
+ private:
+  static constexpr size_t kKeyEnd = 16;
+
+  struct Hot {
+    std::array<uint8_t, kKeyEnd> key_end;
+    FlowCounters counters;
+  };
+  static_assert(sizeof(Hot) == 64 && sizeof(Ipv4Key) == kKeyEnd);
+
+  struct Cold {
+    std::array<uint8_t, sizeof(Ipv6Key) - kKeyEnd> key_begin;
+  };
+
+  enum List : uint32_t { kHeld, kFree };
+  static constexpr uint32_t kLists = 2;
+
+  uint32_t take_free() {
+    const uint32_t record = order_.front(kFree);
+    if (record != kNone) {
+      order_.remove(record);
+      return record;
+    }
+    CHECK(touched_ < hot_.size());
+    return touched_++;
+  }
+
+  template <typename Key>
+  void store_key(uint32_t record, const Key& key) {
+    constexpr size_t kBegin = sizeof(Key) - kKeyEnd;
+    const auto* octets = reinterpret_cast<const uint8_t*>(&key);
+    std::memcpy(hot_[record].key_end.data(), octets + kBegin, kKeyEnd);
+    if constexpr (kBegin > 0) std::memcpy(cold_[record].key_begin.data(), octets, kBegin);
+  }
+
+  LazyArray<Hot> hot_;
+  LazyArray<Cold> cold_;
+  IndexLists order_;
+  ExpiryWheel wheel_;
+  uint32_t touched_ = 0;
+  uint32_t held_ = 0;
+};
+
+}  // namespace clerk
