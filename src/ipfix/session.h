@@ -1,0 +1,75 @@
+// One Transport Session of the Exporting Process (RFC 7011): turns Flow Records into messages,
+// numbers them, and repeats the templates.
+//
+// It knows nothing of sockets or files: messages go to a function. The sequence number counts Data
+// Records only, and counts those of messages that the transport gave up, so that the collector sees
+// the gap. All timers follow the export clock it is given. The ledger's thread only.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+
+#include "flow/flow_record.h"
+#include "ipfix/message.h"
+
+namespace clerk::ipfix {
+
+struct SessionOptions {
+  uint32_t observation_domain = 1;
+  TimeUnit time_unit = TimeUnit::Nanoseconds;
+  // Unreliable transports repeat the templates; over a reliable one, once is enough (RFC 7011
+  // section 8).
+  bool repeat_templates = false;
+};
+
+class Session {
+ public:
+  // A complete message and how many Data Records it carries. The octets are valid during the call.
+  using Send = std::function<void(std::span<const uint8_t> message, uint32_t records)>;
+
+  Session(const SessionOptions& options, Send send);
+
+  // Takes over the records; messages leave as they fill.
+  void add(std::span<const FlowRecord> records, uint32_t export_second);
+
+  // Sends messages that are not full yet, and the templates when they are due.
+  void flush(uint32_t export_second);
+
+  // Messages are kept at most this long: kMessageOctetsMax or less, and never longer than before.
+  void lower_message_octets(size_t octets);
+  [[nodiscard]] size_t message_octets_max() const { return octets_max_; }
+
+  // The least that lower_message_octets() goes down to: a message of one IPv6 record. The templates
+  // need a little more and are not split.
+  static constexpr size_t kMessageOctetsMin =
+      kMessageHeaderOctets + kSetHeaderOctets + kRecordOctets<IpVersion::V6>;
+
+ private:
+  // Collectors lose templates (a restart, a lost datagram): more often than the first minute's
+  // patience, and often enough for a fast stream.
+  static constexpr uint32_t kTemplateSeconds = 30;
+  static constexpr uint32_t kTemplateMessages = 4096;
+
+  DataMessage& message_for(const FlowRecord& record) {
+    return record.version() == IpVersion::V4 ? ipv4_ : ipv6_;
+  }
+  [[nodiscard]] bool templates_due(uint32_t export_second) const;
+  void send_templates(uint32_t export_second);
+  void send_data(DataMessage& message, uint32_t export_second);
+  void send(std::span<const uint8_t> message, uint32_t records);
+  [[nodiscard]] MessageHeader header(uint32_t export_second) const;
+
+  SessionOptions options_;
+  Send send_;
+  TemplateMessage templates_;
+  DataMessage ipv4_;
+  DataMessage ipv6_;
+  size_t octets_max_ = kMessageOctetsMax;
+  uint32_t sequence_ = 0;  // Data Records sent, modulo 2^32
+  std::optional<uint32_t> templates_sent_;
+  uint32_t messages_since_templates_ = 0;
+};
+
+}  // namespace clerk::ipfix
