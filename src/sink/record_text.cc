@@ -1,0 +1,86 @@
+#include "sink/record_text.h"
+
+#include <fmt/compile.h>
+
+#include <array>
+#include <iterator>
+#include <utility>
+
+#include "base/time.h"
+
+namespace clerk {
+namespace {
+
+using ipfix::Value;
+
+// A number of the record. Addresses and times are text and do not come here.
+uint64_t number_of(Value value, const FlowRecord& record) {
+  switch (value) {
+    case Value::SourcePort: return record.source_port;
+    case Value::DestinationPort: return record.destination_port;
+    case Value::Protocol: return record.protocol;
+    case Value::TcpFlags: return record.tcp_flags;
+    case Value::IcmpTypeCode: return record.icmp_type_code;
+    case Value::SourceAs: return record.source_as;
+    case Value::DestinationAs: return record.destination_as;
+    case Value::Octets: return record.octets;
+    case Value::Packets: return record.packets;
+    case Value::Tos: return record.tos;
+    case Value::EndReason: return std::to_underlying(record.end_reason);
+    case Value::VlanId: return record.vlan_id;
+    case Value::SourceAddress:
+    case Value::DestinationAddress:
+    case Value::FlowStart:
+    case Value::FlowEnd: break;
+  }
+  std::unreachable();
+}
+
+// The text of an address or time in the caller's buffer; empty for numbers.
+std::string_view text_of(Value value, const FlowRecord& record,
+                         std::array<char, kIpAddressTextMax>& address,
+                         std::array<char, kTimeTextSize>& time) {
+  switch (value) {
+    case Value::SourceAddress: return format_address(record.source, address);
+    case Value::DestinationAddress: return format_address(record.destination, address);
+    case Value::FlowStart: return format_time(record.first_ns, time);
+    case Value::FlowEnd: return format_time(record.last_ns, time);
+    default: return {};
+  }
+}
+
+}  // namespace
+
+void append_csv(fmt::memory_buffer& to, const FlowRecord& record) {
+  std::array<char, kTimeTextSize> start;
+  std::array<char, kTimeTextSize> end;
+  std::array<char, kIpAddressTextMax> source;
+  std::array<char, kIpAddressTextMax> destination;
+  fmt::format_to(
+      std::back_inserter(to), FMT_COMPILE("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n"),
+      format_time(record.first_ns, start), format_time(record.last_ns, end),
+      format_address(record.source, source), format_address(record.destination, destination),
+      record.source_port, record.destination_port, record.protocol, record.tos,
+      record.icmp_type_code, record.tcp_flags, record.vlan_id, record.source_as,
+      record.destination_as, record.octets, record.packets, std::to_underlying(record.end_reason));
+}
+
+void append_json(fmt::memory_buffer& to, const FlowRecord& record, const ipfix::FieldList& fields) {
+  std::array<char, kIpAddressTextMax> address;
+  std::array<char, kTimeTextSize> time;
+  char separator = '{';
+  for (const ipfix::Field& field : fields) {
+    const std::string_view text = text_of(field.value, record, address, time);
+    if (text.empty()) {
+      fmt::format_to(std::back_inserter(to), FMT_COMPILE("{}\"{}\":{}"), separator,
+                     field.element.name, number_of(field.value, record));
+    } else {
+      fmt::format_to(std::back_inserter(to), FMT_COMPILE("{}\"{}\":\"{}\""), separator,
+                     field.element.name, text);
+    }
+    separator = ',';
+  }
+  to.append(std::string_view("}\n"));
+}
+
+}  // namespace clerk

@@ -1,0 +1,44 @@
+// Where Flow Records leave: the interface of everything that --collector can name.
+//
+// A sink gets all records of the run in the order of their release, a batch a call, and the tick
+// that the export clock stands at. Each has its own Transport Session or file and its own counts;
+// what becomes of a record in one sink is no other sink's business. A sink that cannot go on counts
+// what it loses and says why in failure(). The ledger's thread only.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "base/error.h"
+#include "flow/flow_record.h"
+
+namespace clerk {
+
+struct SinkCounts {
+  uint64_t records_sent = 0;
+  uint64_t records_lost = 0;
+  uint64_t messages_sent = 0;  // IPFIX messages; 0 for text
+  uint64_t send_errors = 0;    // failed attempts, also those that a later one made good
+};
+
+class Sink {
+ public:
+  virtual ~Sink() = default;
+
+  virtual void add(std::span<const FlowRecord> records, uint32_t second) = 0;
+
+  // All records of this tick were added: what waits for company leaves now.
+  virtual void flush(uint32_t second) = 0;
+
+  [[nodiscard]] virtual SinkCounts counts() const = 0;
+
+  // Why the sink loses everything from some point on, if it does.
+  [[nodiscard]] virtual std::optional<Error> failure() const = 0;
+
+  // As the user wrote it behind --collector.
+  [[nodiscard]] virtual const std::string& name() const = 0;
+};
+
+}  // namespace clerk

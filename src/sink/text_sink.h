@@ -1,0 +1,41 @@
+// Flow Records as lines of text, in a file or on stdout.
+#pragma once
+
+#include <memory>
+
+#include "ipfix/template.h"
+#include "sink/output_file.h"
+#include "sink/record_text.h"
+#include "sink/sink.h"
+
+namespace clerk {
+
+enum class TextFormat : uint8_t { Csv, Json };
+
+class TextSink : public Sink {
+ public:
+  // Creates or empties the file at `path` ("-" is stdout). `name` is what the user wrote.
+  static Result<std::unique_ptr<Sink>> create(std::string name, const std::string& path,
+                                              TextFormat format, ipfix::TimeUnit unit);
+
+  void add(std::span<const FlowRecord> records, uint32_t second) override;
+  void flush(uint32_t second) override;
+  [[nodiscard]] SinkCounts counts() const override { return counts_; }
+  [[nodiscard]] std::optional<Error> failure() const override { return file_.error(); }
+  [[nodiscard]] const std::string& name() const override { return name_; }
+
+ private:
+  TextSink(std::string name, OutputFile file, TextFormat format, ipfix::TimeUnit unit);
+  void format_lines(std::span<const FlowRecord> records);
+
+  std::string name_;
+  OutputFile file_;
+  TextFormat format_;
+  ipfix::FieldList ipv4_fields_;
+  ipfix::FieldList ipv6_fields_;
+  fmt::memory_buffer lines_;
+  uint64_t unflushed_ = 0;  // records written since the last flush
+  SinkCounts counts_;
+};
+
+}  // namespace clerk

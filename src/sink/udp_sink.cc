@@ -1,0 +1,140 @@
+#include "sink/udp_sink.h"
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <spdlog/spdlog.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <chrono>
+#include <memory>
+#include <thread>
+
+namespace clerk {
+namespace {
+
+constexpr int kAttempts = 5;
+constexpr auto kPauseForBuffers = std::chrono::milliseconds(2);
+constexpr auto kLogInterval = std::chrono::seconds(60);
+
+constexpr size_t kUdpHeaderOctets = 8;
+constexpr size_t kIpv4HeaderOctets = 20;
+constexpr size_t kIpv6HeaderOctets = 40;
+
+using Addresses = std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)>;
+
+Result<Addresses> resolve(const std::string& host, const std::string& port) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_DGRAM;
+  addrinfo* found = nullptr;
+  const int status = ::getaddrinfo(host.c_str(), port.c_str(), &hints, &found);
+  if (status != 0) return fail("cannot resolve {}: {}", host, ::gai_strerror(status));
+  return Addresses(found, ::freeaddrinfo);
+}
+
+// WANT lets the kernel learn the path MTU, and fragment the few messages sent before it knew.
+void discover_path_mtu(int socket, int family) {
+  const int want4 = IP_PMTUDISC_WANT;
+  const int want6 = IPV6_PMTUDISC_WANT;
+  if (family == AF_INET) {
+    ::setsockopt(socket, IPPROTO_IP, IP_MTU_DISCOVER, &want4, sizeof want4);
+  } else {
+    ::setsockopt(socket, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &want6, sizeof want6);
+  }
+}
+
+struct Connected {
+  UniqueFd socket;
+  int family;
+};
+
+// The first address that a route leads to.
+Result<Connected> connect_to_any(const addrinfo* addresses) {
+  int last_error = 0;
+  for (const addrinfo* at = addresses; at != nullptr; at = at->ai_next) {
+    UniqueFd socket(::socket(at->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    if (socket) discover_path_mtu(socket.get(), at->ai_family);
+    if (socket && ::connect(socket.get(), at->ai_addr, at->ai_addrlen) == 0) {
+      return Connected{std::move(socket), at->ai_family};
+    }
+    last_error = errno;
+  }
+  return fail("{}", errno_text(last_error));
+}
+
+}  // namespace
+
+UdpSink::UdpSink(std::string name, UniqueFd socket, int family, const UdpOptions& options)
+    : name_(std::move(name)),
+      socket_(std::move(socket)),
+      family_(family),
+      pacer_(options.records_per_second),
+      log_limiter_(kLogInterval),
+      session_(options.session, [this](std::span<const uint8_t> message, uint32_t records) {
+        send(message, records);
+      }) {
+  follow_path_mtu();
+}
+
+Result<std::unique_ptr<Sink>> UdpSink::create(std::string name, const std::string& host,
+                                              const std::string& port, const UdpOptions& options) {
+  auto addresses = resolve(host, port);
+  if (!addresses) return fail("--collector {}: {}", name, addresses.error().message);
+  auto connected = connect_to_any(addresses->get());
+  if (!connected) return fail("--collector {}: {}", name, connected.error().message);
+  UdpOptions udp = options;
+  udp.session.repeat_templates = true;
+  return std::unique_ptr<Sink>(
+      new UdpSink(std::move(name), std::move(connected->socket), connected->family, udp));
+}
+
+void UdpSink::flush(uint32_t second) {
+  session_.flush(second);
+  follow_path_mtu();
+}
+
+void UdpSink::send(std::span<const uint8_t> message, uint32_t records) {
+  pacer_.wait(records);
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    if (try_send(message)) {
+      counts_.records_sent += records;
+      ++counts_.messages_sent;
+      return;
+    }
+  }
+  counts_.records_lost += records;
+}
+
+bool UdpSink::try_send(std::span<const uint8_t> message) {
+  const ssize_t sent = ::send(socket_.get(), message.data(), message.size(), 0);
+  if (sent == static_cast<ssize_t>(message.size())) return true;
+  const int error_number = errno;
+  if (error_number == EINTR) return try_send(message);
+  note_error(error_number);
+  if (error_number == ENOBUFS || error_number == EAGAIN)
+    std::this_thread::sleep_for(kPauseForBuffers);
+  return false;
+}
+
+void UdpSink::note_error(int error_number) {
+  ++counts_.send_errors;
+  const auto held_back = log_limiter_.allow(std::chrono::steady_clock::now());
+  if (!held_back) return;
+  spdlog::warn(
+      "--collector {}: {}{}", name_, errno_text(error_number),
+      *held_back > 0 ? fmt::format(" ({} more since the last such line)", *held_back) : "");
+}
+
+void UdpSink::follow_path_mtu() {
+  int mtu = 0;
+  socklen_t size = sizeof mtu;
+  const bool ipv4 = family_ == AF_INET;
+  const int known = ipv4 ? ::getsockopt(socket_.get(), IPPROTO_IP, IP_MTU, &mtu, &size)
+                         : ::getsockopt(socket_.get(), IPPROTO_IPV6, IPV6_MTU, &mtu, &size);
+  const size_t headers = (ipv4 ? kIpv4HeaderOctets : kIpv6HeaderOctets) + kUdpHeaderOctets;
+  if (known != 0 || mtu <= static_cast<int>(headers)) return;
+  session_.lower_message_octets(static_cast<size_t>(mtu) - headers);
+}
+
+}  // namespace clerk

@@ -1,0 +1,54 @@
+// IPFIX over UDP (RFC 7011 section 10.3): one connected socket, and so one source port, for the
+// whole run.
+//
+// A message is tried a few times; errors that the kernel reports for an earlier datagram
+// (ECONNREFUSED) or for lack of buffers (ENOBUFS) are counted and the same message is sent again.
+// One that is given up is counted lost and leaves a gap in the sequence numbers. Messages shrink
+// with the path MTU and never grow.
+#pragma once
+
+#include "base/log.h"
+#include "base/unique_fd.h"
+#include "ipfix/session.h"
+#include "sink/record_pacer.h"
+#include "sink/sink.h"
+
+namespace clerk {
+
+struct UdpOptions {
+  ipfix::SessionOptions session;
+  uint64_t records_per_second;  // 0: not paced
+};
+
+class UdpSink : public Sink {
+ public:
+  // Resolves the host (a name, an IPv4 or an IPv6 address) and opens the socket. `name` is what the
+  // user wrote.
+  static Result<std::unique_ptr<Sink>> create(std::string name, const std::string& host,
+                                              const std::string& port, const UdpOptions& options);
+
+  void add(std::span<const FlowRecord> records, uint32_t second) override {
+    session_.add(records, second);
+  }
+  void flush(uint32_t second) override;
+  [[nodiscard]] SinkCounts counts() const override { return counts_; }
+  [[nodiscard]] std::optional<Error> failure() const override { return std::nullopt; }
+  [[nodiscard]] const std::string& name() const override { return name_; }
+
+ private:
+  UdpSink(std::string name, UniqueFd socket, int family, const UdpOptions& options);
+  void send(std::span<const uint8_t> message, uint32_t records);
+  bool try_send(std::span<const uint8_t> message);
+  void note_error(int error_number);
+  void follow_path_mtu();
+
+  std::string name_;
+  UniqueFd socket_;
+  int family_;
+  RecordPacer pacer_;
+  LogLimiter log_limiter_;
+  SinkCounts counts_;
+  ipfix::Session session_;
+};
+
+}  // namespace clerk
