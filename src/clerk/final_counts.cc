@@ -1,0 +1,143 @@
+#include "clerk/final_counts.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <iterator>
+
+#include "base/time.h"
+#include "decode/wire.h"
+
+namespace clerk {
+namespace {
+
+constexpr size_t kLargestShown = 5;
+
+class Line {
+ public:
+  Line& always(std::string_view name, uint64_t value) {
+    if (!text_.empty()) text_ += ' ';
+    fmt::format_to(std::back_inserter(text_), "{}={}", name, value);
+    return *this;
+  }
+  Line& if_any(std::string_view name, uint64_t value) {
+    return value > 0 ? always(name, value) : *this;
+  }
+  std::string take() { return std::move(text_); }
+
+ private:
+  std::string text_;
+};
+
+// 1234567 as "1.23 M".
+std::string with_prefix(double value) {
+  constexpr std::array<const char*, 5> kPrefixes{"", "k", "M", "G", "T"};
+  size_t prefix = 0;
+  while (value >= 1000 && prefix + 1 < kPrefixes.size()) {
+    value /= 1000;
+    ++prefix;
+  }
+  return prefix == 0 ? fmt::format("{:.0f} ", value)
+                     : fmt::format("{:.2f} {}", value, kPrefixes[prefix]);
+}
+
+std::string protocol_name(uint8_t number) {
+  namespace protocol = wire::protocol;
+  switch (number) {
+    case protocol::kIcmp: return "ICMP";
+    case protocol::kTcp: return "TCP";
+    case protocol::kUdp: return "UDP";
+    case protocol::kIcmpV6: return "ICMPv6";
+    case protocol::kSctp: return "SCTP";
+    default: return fmt::format("protocol {}", number);
+  }
+}
+
+std::string endpoint(const IpAddress& address, uint16_t port) {
+  if (port == 0) return to_string(address);
+  return address.version == IpVersion::V4 ? fmt::format("{}:{}", to_string(address), port)
+                                          : fmt::format("[{}]:{}", to_string(address), port);
+}
+
+void append_period(std::string& to, const LedgerCounts& counts,
+                   const LargestFlows::Period& period) {
+  std::array<char, kTimeTextSize> start;
+  std::array<char, kTimeTextSize> end;
+  const double seconds = static_cast<double>(period.last_ns - period.first_ns) /
+                         static_cast<double>(kNanosecondsPerSecond);
+  fmt::format_to(std::back_inserter(to), "\n  {} to {}, {:.3f} s\n",
+                 format_time(period.first_ns, start), format_time(period.last_ns, end), seconds);
+  fmt::format_to(std::back_inserter(to), "  {}packets and {}octets in {} flow records",
+                 with_prefix(static_cast<double>(counts.packets.metered)),
+                 with_prefix(static_cast<double>(counts.packets.octets_metered)),
+                 counts.records_exported);
+  if (seconds > 0) {
+    fmt::format_to(std::back_inserter(to), ": {}packet/s, {}bit/s",
+                   with_prefix(static_cast<double>(counts.packets.metered) / seconds),
+                   with_prefix(static_cast<double>(counts.packets.octets_metered) * 8 / seconds));
+  }
+  to += '\n';
+}
+
+void append_largest(std::string& to, const LargestFlows& flows) {
+  const auto largest = flows.largest(kLargestShown);
+  if (largest.empty()) return;
+  to += flows.is_approximate()
+            ? "\n  The largest flows (there were many: at least these figures):\n"
+            : "\n  The largest flows:\n";
+  for (const FlowRecord& flow : largest) {
+    fmt::format_to(std::back_inserter(to), "    {:>9}octets {:>9}packets  {} {} > {}\n",
+                   with_prefix(static_cast<double>(flow.octets)),
+                   with_prefix(static_cast<double>(flow.packets)), protocol_name(flow.protocol),
+                   endpoint(flow.source, flow.source_port),
+                   endpoint(flow.destination, flow.destination_port));
+  }
+}
+
+void append_ignored(std::string& to, const PacketCounts& packets) {
+  if (packets.ignored_total() == 0) return;
+  to += "\n  Not in any flow:\n";
+  for (size_t i = 0; i < packets.ignored.size(); ++i) {
+    if (packets.ignored[i] == 0) continue;
+    const auto stop = static_cast<Stop>(i);
+    fmt::format_to(std::back_inserter(to), "    {:>9}packets  {} ({})\n",
+                   with_prefix(static_cast<double>(packets.ignored[i])), name_of(stop),
+                   explain(stop));
+  }
+}
+
+}  // namespace
+
+std::string format_final_counts(const LedgerCounts& counts, const SinkCounts& sinks) {
+  const PacketCounts& packets = counts.packets;
+  Line line;
+  line.always("packets_received", packets.received)
+      .always("packets_metered", packets.metered)
+      .always("packets_dropped", 0);  // files have lost nothing that they could tell
+  for (size_t i = 0; i < packets.ignored.size(); ++i) {
+    line.if_any(fmt::format("ignored_{}", name_of(static_cast<Stop>(i))), packets.ignored[i]);
+  }
+  line.always("octets_metered", packets.octets_metered)
+      .always("flows_created", counts.flows_created)
+      .always("records_exported", counts.records_exported)
+      .always("packets_exported", counts.packets_exported)
+      .always("octets_exported", counts.octets_exported)
+      .always("send_errors", sinks.send_errors)
+      .if_any("records_lost", sinks.records_lost)
+      .if_any("packets_filtered", packets.filtered)
+      .if_any("tcp_flags_missing", packets.tcp_flags_missing)
+      .if_any("fragments_orphaned", counts.fragments_orphaned)
+      .if_any("clock_jumps", counts.clock_jumps)
+      .if_any("clock_restarts", counts.clock_restarts);
+  return line.take();
+}
+
+std::string format_summary(const LedgerCounts& counts, const LargestFlows& flows) {
+  std::string text;
+  if (flows.period()) append_period(text, counts, *flows.period());
+  append_largest(text, flows);
+  append_ignored(text, counts.packets);
+  return text;
+}
+
+}  // namespace clerk

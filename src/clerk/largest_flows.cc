@@ -1,0 +1,61 @@
+#include "clerk/largest_flows.h"
+
+#include <algorithm>
+
+namespace clerk {
+
+LargestFlows::Key LargestFlows::key_of(const FlowRecord& record) {
+  constexpr unsigned kEcnBits = 2;
+  return {.source = record.source,
+          .destination = record.destination,
+          .source_port = record.source_port,
+          .destination_port = record.destination_port,
+          .icmp_type_code = record.icmp_type_code,
+          .vlan_id = record.vlan_id,
+          .protocol = record.protocol,
+          .dscp = static_cast<uint8_t>(record.tos >> kEcnBits)};
+}
+
+void LargestFlows::add(std::span<const FlowRecord> records) {
+  for (const FlowRecord& record : records) {
+    if (!period_) period_ = {record.first_ns, record.last_ns};
+    period_->first_ns = std::min(period_->first_ns, record.first_ns);
+    period_->last_ns = std::max(period_->last_ns, record.last_ns);
+    const auto [at, is_new] = flows_.try_emplace(key_of(record), record);
+    if (!is_new) {
+      at->second.octets += record.octets;
+      at->second.packets += record.packets;
+    } else if (flows_.size() > kFlowsMax) {
+      forget_smaller_half();
+    }
+  }
+}
+
+void LargestFlows::forget_smaller_half() {
+  std::vector<uint64_t> sizes;
+  sizes.reserve(flows_.size());
+  for (const auto& [key, flow] : flows_)
+    sizes.push_back(flow.octets);
+  const auto middle = sizes.begin() + static_cast<ptrdiff_t>(sizes.size() / 2);
+  std::ranges::nth_element(sizes, middle);
+  // Flows as large as the middle one may be many; keep only the larger ones unless none is larger.
+  const uint64_t bound = *middle;
+  std::erase_if(flows_, [bound](const auto& flow) { return flow.second.octets <= bound; });
+  approximate_ = true;
+}
+
+std::vector<FlowRecord> LargestFlows::largest(size_t count) const {
+  std::vector<FlowRecord> flows;
+  flows.reserve(flows_.size());
+  for (const auto& [key, flow] : flows_)
+    flows.push_back(flow);
+  const auto larger = [](const FlowRecord& a, const FlowRecord& b) {
+    return a.octets != b.octets ? a.octets > b.octets : a.first_ns < b.first_ns;
+  };
+  count = std::min(count, flows.size());
+  std::ranges::partial_sort(flows, flows.begin() + static_cast<ptrdiff_t>(count), larger);
+  flows.resize(count);
+  return flows;
+}
+
+}  // namespace clerk

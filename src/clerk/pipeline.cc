@@ -1,0 +1,113 @@
+#include "clerk/pipeline.h"
+
+#include <algorithm>
+#include <span>
+#include <thread>
+
+#include "base/check.h"
+
+namespace clerk {
+namespace {
+
+void push(auto& queue, auto value) {
+  const bool pushed = queue.try_push(value);
+  CHECK(pushed);  // the queues have room for every delta there is
+}
+
+}  // namespace
+
+FilePipeline::FilePipeline(FileSource& source, Ledger& ledger, const KeyedHash& hash,
+                           uint32_t threads)
+    : source_(source), ledger_(ledger), hash_(hash) {
+  for (uint32_t i = 0; i < threads; ++i) {
+    Lane& lane = *lanes_.emplace_back(std::make_unique<Lane>());
+    for (auto& delta : lane.deltas) {
+      delta = std::make_unique<Delta>();
+      push(lane.empty, delta.get());
+    }
+  }
+}
+
+size_t FilePipeline::octets(uint32_t threads) {
+  constexpr size_t kSlice = Slice::kPacketsMax * sizeof(Packet) + Slice::kChunksMax * kChunkOctets;
+  return threads * (Lane::kDeltas * Delta::octets() + kSlice) + 2 * kChunkOctets;
+}
+
+void FilePipeline::run() {
+  std::vector<std::jthread> meters;
+  for (uint32_t lane = 0; lane < lanes_.size(); ++lane) {
+    meters.emplace_back([this, lane] { run_meter(lane); });
+  }
+  merge_slices();
+}
+
+void FilePipeline::run_meter(uint32_t lane_number) {
+  Lane& lane = *lanes_[lane_number];
+  Meter meter(hash_);
+  Slice slice;
+  slice.packets.reserve(Slice::kPacketsMax);
+  Delta* delta = lane.empty.pop();
+  while (take_slice(lane_number, slice)) {
+    count_slice(slice, meter, lane, delta);
+    push(lane.full, Handover{delta, true, slice.end, slice.next_second, slice.clock_jumped});
+    if (slice.end == SliceEnd::Input) return;
+    slice.chunks.clear();
+    delta = lane.empty.pop();
+  }
+}
+
+// Waits for the token, reads, and passes the token on. False when nothing is left to read.
+bool FilePipeline::take_slice(uint32_t lane, Slice& slice) {
+  uint32_t holder = token_.load(std::memory_order_acquire);
+  while (holder != lane) {
+    token_.wait(holder, std::memory_order_acquire);
+    holder = token_.load(std::memory_order_acquire);
+  }
+  const bool taken = source_.next_slice(slice);
+  token_.store((lane + 1) % static_cast<uint32_t>(lanes_.size()), std::memory_order_release);
+  token_.notify_all();
+  return taken;
+}
+
+// Counts into `delta`; hands it over early, and takes another, when it might not have room.
+void FilePipeline::count_slice(const Slice& slice, Meter& meter, Lane& lane, Delta*& delta) {
+  std::span<const Packet> left = slice.packets;
+  while (!left.empty()) {
+    if (!delta->has_room_for(Meter::kBatchMax)) {
+      delta->second = slice.second;
+      push(lane.full, Handover{.delta = delta});
+      delta = lane.empty.pop();
+    }
+    const size_t batch = std::min<size_t>(left.size(), Meter::kBatchMax);
+    meter.count(left.first(batch), *delta);
+    left = left.subspan(batch);
+  }
+  delta->second = slice.second;
+  delta->counts.filtered += slice.packets_filtered;
+}
+
+void FilePipeline::merge_slices() {
+  for (size_t lane = 0;; lane = (lane + 1) % lanes_.size()) {
+    const Handover last = merge_slice(*lanes_[lane]);
+    if (last.clock_jumped) ledger_.note_clock_jump();
+    switch (last.end) {
+      case SliceEnd::Full: break;
+      case SliceEnd::Tick: ledger_.advance_to(last.next_second); break;
+      case SliceEnd::Restart: ledger_.restart(); break;
+      case SliceEnd::Input: ledger_.release_all(); return;
+    }
+  }
+}
+
+// Merges the deltas of a lane up to the end of its slice.
+FilePipeline::Handover FilePipeline::merge_slice(Lane& lane) {
+  for (;;) {
+    const Handover handover = lane.full.pop();
+    ledger_.merge(*handover.delta);
+    handover.delta->clear();
+    push(lane.empty, handover.delta);
+    if (handover.last_of_slice) return handover;
+  }
+}
+
+}  // namespace clerk

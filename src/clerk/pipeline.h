@@ -1,0 +1,71 @@
+// The threads of a run that reads files: meters that take slices in turn, and the ledger that
+// merges what they counted in the order of the file.
+//
+//   source ──slice──> meter 0 ──deltas──┐
+//          ──slice──> meter 1 ──deltas──┼──> ledger (the caller's thread)
+//          ...        the token ↻       ┘
+//
+// Whoever holds the token reads the next slice, passes the token on and then counts. So the same
+// file gives the same deltas in the same order at any number of threads. Nothing is dropped: a
+// meter waits until the ledger gives a delta back.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "base/spsc_queue.h"
+#include "capture/file_source.h"
+#include "flow/ledger.h"
+#include "flow/meter.h"
+
+namespace clerk {
+
+class FilePipeline {
+ public:
+  // All references outlive the pipeline. The hash must be the ledger's.
+  FilePipeline(FileSource& source, Ledger& ledger, const KeyedHash& hash, uint32_t threads);
+
+  // Reads everything and releases every record. Returns when all threads have ended.
+  void run();
+
+  // What the pipeline of this many threads may occupy.
+  static size_t octets(uint32_t threads);
+
+ private:
+  // One delta on its way to the ledger; `last_of_slice` tells that the slice's end, described by
+  // the rest, is behind it.
+  struct Handover {
+    Delta* delta = nullptr;
+    bool last_of_slice = false;
+    SliceEnd end = SliceEnd::Full;
+    uint32_t next_second = 0;
+    bool clock_jumped = false;
+  };
+
+  // A meter and its deltas: one that it fills, one under way and one that the ledger reads.
+  struct Lane {
+    static constexpr size_t kDeltas = 3;
+    static constexpr size_t kQueueCapacity = 4;
+
+    std::array<std::unique_ptr<Delta>, kDeltas> deltas;
+    SpscQueue<Delta*, kQueueCapacity> empty;
+    SpscQueue<Handover, kQueueCapacity> full;
+  };
+
+  void run_meter(uint32_t lane);
+  bool take_slice(uint32_t lane, Slice& slice);
+  void count_slice(const Slice& slice, Meter& meter, Lane& lane, Delta*& delta);
+  void merge_slices();
+  Handover merge_slice(Lane& lane);
+
+  FileSource& source_;
+  Ledger& ledger_;
+  const KeyedHash& hash_;
+  std::vector<std::unique_ptr<Lane>> lanes_;
+  // The lane that may read. Release and acquire: the source's state passes with the token.
+  std::atomic<uint32_t> token_{0};
+};
+
+}  // namespace clerk
