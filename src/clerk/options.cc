@@ -41,11 +41,10 @@ struct Raw {
 };
 
 // --Some-flag=a-b becomes --Some_flag=a-b: one spelling is registered, both are accepted.
-std::string with_underscores(std::string argument) {
-  if (!argument.starts_with("--")) return argument;
+void spell_with_underscores(std::string& argument) {
+  if (!std::string_view(argument).starts_with("--")) return;
   const auto name_end = std::ranges::find(argument, '=');
   std::replace(argument.begin() + 2, name_end, '-', '_');
-  return argument;
 }
 
 void add_input_flags(CLI::App& app, Options& options) {
@@ -182,8 +181,7 @@ std::variant<Options, Answer> parse_command_line(int argc, const char* const* ar
                "resolve collectors, open sources, print the plan and the memory bound, exit");
   app.set_version_flag("--version", std::string(kVersion));
   std::vector<std::string> arguments(argv + 1, argv + argc);
-  for (std::string& argument : arguments)
-    argument = with_underscores(std::move(argument));
+  std::ranges::for_each(arguments, spell_with_underscores);
   return parse(app, std::move(arguments), options, raw);
 }
 
