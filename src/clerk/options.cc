@@ -119,7 +119,7 @@ std::vector<std::string> known_flags(const CLI::App& app) {
 }
 
 Answer bad_usage(std::string_view what) {
-  return {fmt::format("clerk: {}\nclerk --help tells all flags.\n", what), kExitBadUsage};
+  return {fmt::format("clerk: {} (clerk --help tells all flags)\n", what), kExitBadUsage};
 }
 
 // An argument that belongs to no flag.

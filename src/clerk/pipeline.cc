@@ -35,6 +35,7 @@ size_t FilePipeline::octets(uint32_t threads) {
 
 void FilePipeline::run() {
   std::vector<std::jthread> meters;
+  meters.reserve(lanes_.size());
   for (uint32_t lane = 0; lane < lanes_.size(); ++lane) {
     meters.emplace_back([this, lane] { run_meter(lane); });
   }

@@ -29,14 +29,14 @@ void print_line(uint64_t octets, uint64_t total, double seconds) {
 }  // namespace
 
 Progress::Progress(const FileSource& source)
-    : source_(source), thread_([this](std::stop_token stop) { show(std::move(stop)); }) {}
+    : source_(source), thread_([this](const std::stop_token& stop) { show(stop); }) {}
 
 Progress::~Progress() {
   thread_.request_stop();
   thread_.join();
 }
 
-void Progress::show(std::stop_token stop) {
+void Progress::show(const std::stop_token& stop) {
   const auto start = std::chrono::steady_clock::now();
   std::unique_lock lock(mutex_);
   const auto never = [] { return false; };

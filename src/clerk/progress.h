@@ -21,7 +21,7 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
 
  private:
-  void show(std::stop_token stop);
+  void show(const std::stop_token& stop);
 
   const FileSource& source_;
   std::mutex mutex_;

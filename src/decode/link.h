@@ -9,7 +9,7 @@ namespace clerk {
 
 // The most tags and labels that are followed in one packet. Real stacks have four or five; a loop
 // of them is somebody's experiment.
-inline constexpr int kShimsMax = 16;
+inline constexpr int kShimsMax = 64;
 
 // Moves `reader` to the IP header, and sets the version that the layer below announced and the VLAN
 // id of the outermost tag.

@@ -7,7 +7,7 @@
 namespace clerk {
 
 // The most IPv6 extension headers that are followed in one packet.
-inline constexpr int kExtensionHeadersMax = 16;
+inline constexpr int kExtensionHeadersMax = 128;
 
 // Reads the IP header of headers.version at `reader`, moves `reader` to the payload and limits it
 // to the IP length. `wire_octets` is what the wire had from the IP header on: the length of a

@@ -99,7 +99,9 @@ class RecordTable {
     std::array<uint8_t, sizeof(Ipv6Key) - kKeyEnd> key_begin;
   };
 
-  enum List : uint32_t { kHeld, kFree };
+  // The lists of order_.
+  static constexpr uint32_t kHeld = 0;
+  static constexpr uint32_t kFree = 1;
   static constexpr uint32_t kLists = 2;
 
   uint32_t take_free() {
