@@ -1,0 +1,301 @@
+"""Capture files in every form, whole and broken: what is read, what is said, and with which exit status clerk ends."""
+
+import gzip
+import re
+import subprocess
+
+import pytest
+
+import captures
+import clerk_runner
+import packets
+import traffic
+from captures import Captured, Interface
+from flow_model import SECOND, expected_records
+
+KEYS = [traffic.tcp_key(1), traffic.udp_key(2), traffic.udp6_key(3), traffic.tcp_key(4)]
+DESCRIBED = [traffic.packet_of(key, place * 0.25, 80 + place) for place, key in enumerate(KEYS * 3)]
+
+
+def read_file(tmp_path, content, *options, name="capture", **expectation):
+    path = tmp_path / name
+    path.write_bytes(content)
+    return clerk_runner.read_capture("--read", path, *options, **expectation)
+
+
+def assert_all_flows(run):
+    assert run.records() == expected_records(DESCRIBED)
+
+
+# pcap
+
+
+@pytest.mark.parametrize("nanoseconds", [False, True], ids=["microseconds", "nanoseconds"])
+@pytest.mark.parametrize("order", ["<", ">"], ids=["little endian", "big endian"])
+def test_pcap_is_read_in_both_byte_orders_and_resolutions(tmp_path, order, nanoseconds):
+    content = captures.pcap(traffic.captured(DESCRIBED), order, nanoseconds=nanoseconds)
+    assert_all_flows(read_file(tmp_path, content))
+
+
+def test_pcap_nanoseconds_survive_to_the_last_digit(tmp_path):
+    packet = traffic.packet_of(KEYS[0], 0)._replace(time_ns=traffic.START_NS + 123_456_789)
+    run = read_file(tmp_path, captures.pcap(traffic.captured([packet])))
+    assert [record.first_ns for record in run.records()] == [packet.time_ns]
+
+
+@pytest.mark.parametrize("link_type", sorted(packets.LINK_LAYERS))
+def test_each_link_type_leads_to_the_same_flow(tmp_path, link_type):
+    family = traffic.udp6_key() if link_type == packets.LINK_IPV6 else traffic.udp_key()
+    packet = traffic.packet_of(family, 1)
+    frame = packets.LINK_LAYERS[link_type](traffic.network_of(packet))
+    run = read_file(tmp_path, captures.pcap([Captured(packet.time_ns, frame)], link_type=link_type))
+    assert run.records() == expected_records([packet])
+
+
+def test_an_unknown_link_type_is_counted_not_guessed_at(tmp_path):
+    records = traffic.captured(DESCRIBED)
+    run = read_file(tmp_path, captures.pcap(records, link_type=147))
+    assert run.records() == []
+    assert run.counts["ignored_link_type"] == len(records)
+
+
+# pcapng
+
+
+INTERFACES = {
+    "no resolution means microseconds": Interface(),
+    "milliseconds": Interface(resolution=3),
+    "nanoseconds": Interface(resolution=9),
+    "a power of two": Interface(resolution=0x80 | 20),
+    "a coarse power of two": Interface(resolution=0x80 | 2),
+    "a time offset": Interface(resolution=9, offset_s=1_600_000_000),
+    "a negative time offset": Interface(resolution=6, offset_s=-7200),
+    "a snap length": Interface(snap_length=65535),
+}
+
+
+@pytest.mark.parametrize("order", ["<", ">"], ids=["little endian", "big endian"])
+@pytest.mark.parametrize("interface", INTERFACES.values(), ids=INTERFACES.keys())
+def test_pcapng_times_follow_the_interface(tmp_path, interface, order):
+    content = captures.pcapng(traffic.captured(DESCRIBED), [interface], order)
+    assert_all_flows(read_file(tmp_path, content))
+
+
+def test_pcapng_interfaces_have_resolutions_and_link_types_of_their_own(tmp_path):
+    interfaces = [Interface(), Interface(packets.LINK_SLL, 9), Interface(packets.LINK_RAW, 0x80 | 20, 1000),
+                  Interface(packets.LINK_SLL2, 6, -50)]
+    records = []
+    for place, packet in enumerate(DESCRIBED):
+        link_layer = packets.LINK_LAYERS[interfaces[place % 4].link_type]
+        records.append(Captured(packet.time_ns, link_layer(traffic.network_of(packet)), interface=place % 4))
+    assert_all_flows(read_file(tmp_path, captures.pcapng(records, interfaces)))
+
+
+def test_pcapng_sections_may_change_the_byte_order_and_the_interfaces(tmp_path):
+    records = traffic.captured(DESCRIBED)
+    content = captures.pcapng(records[:5], [Interface(resolution=9)], "<") \
+        + captures.pcapng(records[5:9], [Interface(resolution=0x80 | 20)], ">") \
+        + captures.pcapng(records[9:], [Interface()], "<")
+    assert_all_flows(read_file(tmp_path, content))
+
+
+@pytest.mark.parametrize("order", ["<", ">"], ids=["little endian", "big endian"])
+def test_pcapng_blocks_that_are_no_packets_are_stepped_over(tmp_path, order):
+    interface = Interface(resolution=9)
+    other_blocks = captures.unknown_block(order) + captures.block(captures.NAME_RESOLUTION, bytes(4), order) \
+        + captures.block(captures.INTERFACE_STATISTICS, bytes(12), order)
+    content = captures.section_header(order) + other_blocks + captures.interface_description(interface, order)
+    for record in traffic.captured(DESCRIBED):
+        content += captures.enhanced_packet(record, interface, order) + other_blocks
+    assert_all_flows(read_file(tmp_path, content))
+
+
+def test_a_simple_packet_block_counts_though_it_has_no_time(tmp_path):
+    record = traffic.captured(DESCRIBED)[0]
+    content = captures.section_header() + captures.interface_description(Interface()) + captures.simple_packet(record)
+    records = read_file(tmp_path, content).records()
+    assert [(flow.key, flow.packets, flow.octets) for flow in records] == [(KEYS[0], 1, 80)]
+
+
+def test_a_time_beyond_what_ipfix_can_tell_is_counted(tmp_path):
+    record = traffic.captured(DESCRIBED)[0]
+    late = record._replace(time_ns=2**32 * SECOND)
+    run = read_file(tmp_path, captures.pcapng([record, late, record]))
+    assert [flow.packets for flow in run.records()] == [2]
+    assert run.counts["ignored_bad_time"] == 1
+
+
+# Compressed, from stdin, several
+
+
+def compressed(kind, content):
+    if kind == "gz":
+        return gzip.compress(content)
+    return subprocess.run(["zstd", "-q", "-c"], input=content, capture_output=True, check=True).stdout
+
+
+@pytest.mark.parametrize("kind", ["gz", "zst"])
+@pytest.mark.parametrize("write", [captures.pcap, captures.pcapng], ids=["pcap", "pcapng"])
+def test_compressed_files_are_read(tmp_path, kind, write):
+    content = compressed(kind, write(traffic.captured(DESCRIBED)))
+    assert_all_flows(read_file(tmp_path, content, name="capture.pcap." + kind))
+
+
+@pytest.mark.parametrize("kind", ["gz", "zst"])
+def test_compressed_members_one_behind_the_other_are_one_file(tmp_path, kind):
+    content = captures.pcap(traffic.captured(DESCRIBED))
+    joined = compressed(kind, content[:500]) + compressed(kind, content[500:])
+    assert_all_flows(read_file(tmp_path, joined, name="capture.pcap." + kind))
+
+
+@pytest.mark.parametrize("write", [captures.pcap, captures.pcapng], ids=["pcap", "pcapng"])
+def test_a_dash_reads_stdin(write):
+    run = clerk_runner.read_capture("--read", "-", stdin=write(traffic.captured(DESCRIBED)))
+    assert_all_flows(run)
+
+
+def test_compressed_stdin_is_known_by_its_first_octets():
+    content = captures.pcap(traffic.captured(DESCRIBED))
+    assert_all_flows(clerk_runner.read_capture("--read", "-", stdin=compressed("gz", content)))
+
+
+def test_several_files_are_one_input_in_the_order_of_the_command_line(tmp_path):
+    first, second = tmp_path / "first.pcap", tmp_path / "second.pcapng"
+    first.write_bytes(captures.pcap(traffic.captured(DESCRIBED[:6])))
+    second.write_bytes(captures.pcapng(traffic.captured(DESCRIBED[6:])))
+    assert_all_flows(clerk_runner.read_capture("--read", first, "--read", second))
+
+
+def test_a_capture_without_packets_gives_a_header_and_no_flow(tmp_path):
+    run = read_file(tmp_path, captures.pcap([]))
+    assert run.records() == []
+    assert run.counts["packets_received"] == 0
+
+
+# Filters
+
+
+def test_a_filtered_out_packet_was_not_received(tmp_path):
+    run = read_file(tmp_path, captures.pcap(traffic.captured(DESCRIBED)), "--filter", "udp")
+    chosen = [packet for packet in DESCRIBED if packet.key.protocol == packets.PROTOCOL_UDP]
+    assert run.records() == expected_records(chosen)
+    assert run.counts["packets_received"] == len(chosen)
+    assert run.counts["packets_filtered"] == len(DESCRIBED) - len(chosen)
+
+
+def test_the_filter_fits_the_link_type_of_each_file(tmp_path):
+    cooked, wired = tmp_path / "cooked.pcap", tmp_path / "wired.pcap"
+    packet, other = DESCRIBED[1], DESCRIBED[5]
+    cooked.write_bytes(captures.pcap([Captured(packet.time_ns, packets.sll(traffic.network_of(packet)))],
+                                     link_type=packets.LINK_SLL))
+    wired.write_bytes(captures.pcap(traffic.captured([other, DESCRIBED[0]])))
+    run = clerk_runner.read_capture("--read", cooked, "--read", wired, "--filter", "udp port 53")
+    assert run.records() == expected_records([packet, other])
+
+
+def test_a_filter_that_does_not_compile_is_bad_usage(tmp_path):
+    path = traffic.write_capture(tmp_path / "x.pcap", DESCRIBED)
+    run = clerk_runner.run_clerk("--read", path, "--filter", "udp or or", expect=2)
+    assert "--filter" in run.stderr
+
+
+# Broken input: exit status 1, and what came before is exported
+
+
+def assert_names_file_and_offset(stderr, path):
+    lines = [line for line in stderr.splitlines() if str(path) in line]
+    assert len(lines) == 1, stderr
+    assert re.search(r"\d", lines[0].replace(str(path), "")), "no offset in " + lines[0]
+
+
+def broken_run(tmp_path, content, good_packets, name="capture"):
+    path = tmp_path / name
+    path.write_bytes(content)
+    run = clerk_runner.read_capture("--read", path, expect=1)
+    assert_names_file_and_offset(run.stderr, path)
+    assert run.records() == expected_records(good_packets)
+    return run
+
+
+def test_a_pcap_cut_inside_a_packet_exports_what_came_before(tmp_path):
+    broken_run(tmp_path, captures.pcap(traffic.captured(DESCRIBED))[:-7], DESCRIBED[:-1])
+
+
+def test_a_pcap_cut_inside_a_record_header_exports_what_came_before(tmp_path):
+    content = captures.pcap(traffic.captured(DESCRIBED))
+    last = 16 + len(traffic.frame_of(DESCRIBED[-1]))
+    run = broken_run(tmp_path, content[:-last + 5], DESCRIBED[:-1])
+    assert str(len(content) - last) in run.stderr, "the offset of the record is not named"
+
+
+def test_a_pcap_record_of_absurd_length_ends_the_file(tmp_path):
+    content = captures.pcap(traffic.captured(DESCRIBED[:3]))
+    broken_run(tmp_path, content + b"\x65\x00\x00\x00" * 2 + b"\xff\xff\xff\x7f" * 2 + bytes(64), DESCRIBED[:3])
+
+
+def test_a_pcapng_cut_inside_a_block_exports_what_came_before(tmp_path):
+    broken_run(tmp_path, captures.pcapng(traffic.captured(DESCRIBED))[:-7], DESCRIBED[:-1])
+
+
+@pytest.mark.parametrize("length", [0, 8, 13, 0x7FFFFFFC], ids=str)
+def test_a_pcapng_block_of_impossible_length_ends_the_file(tmp_path, length):
+    block = captures.ENHANCED_PACKET.to_bytes(4, "little") + length.to_bytes(4, "little") + bytes(64)
+    broken_run(tmp_path, captures.pcapng(traffic.captured(DESCRIBED[:3])) + block, DESCRIBED[:3])
+
+
+def test_a_pcapng_packet_of_an_interface_that_was_never_described_ends_the_file(tmp_path):
+    stray = captures.enhanced_packet(traffic.captured(DESCRIBED)[3]._replace(interface=7), Interface())
+    broken_run(tmp_path, captures.pcapng(traffic.captured(DESCRIBED[:3])) + stray, DESCRIBED[:3])
+
+
+@pytest.mark.parametrize("kind", ["gz", "zst"])
+def test_a_compressed_file_that_is_cut_ends_in_an_error(tmp_path, kind):
+    content = compressed(kind, captures.pcap(traffic.captured(traffic.random_traffic(3, flows=300, seconds=5))))
+    path = tmp_path / ("capture.pcap." + kind)
+    path.write_bytes(content[:-20])
+    run = clerk_runner.read_capture("--read", path, expect=1)
+    assert str(path) in run.stderr
+    assert len(run.records()) == run.counts["records_exported"]
+
+
+def test_a_missing_file_is_named(tmp_path):
+    run = clerk_runner.run_clerk("--read", tmp_path / "nowhere.pcap", expect=1)
+    assert "nowhere.pcap" in run.stderr and "No such file" in run.stderr
+
+
+def test_a_folder_is_no_capture(tmp_path):
+    run = clerk_runner.run_clerk("--read", tmp_path, expect=1)
+    assert str(tmp_path) in run.stderr
+
+
+@pytest.mark.parametrize("content", [b"", b"\xd4", b"hello, this is no capture file at all\n" * 3, bytes(100)],
+                         ids=["nothing", "one octet", "text", "zeros"])
+def test_a_file_that_is_no_capture_is_named(tmp_path, content):
+    path = tmp_path / "notes.txt"
+    path.write_bytes(content)
+    run = clerk_runner.run_clerk("--read", path, expect=1)
+    assert str(path) in run.stderr
+
+
+def test_the_files_behind_a_broken_one_are_still_read(tmp_path):
+    broken, good = tmp_path / "broken.pcap", tmp_path / "good.pcap"
+    broken.write_bytes(captures.pcap(traffic.captured(DESCRIBED[:6]))[:-3])
+    good.write_bytes(captures.pcap(traffic.captured(DESCRIBED[6:])))
+    run = clerk_runner.read_capture("--read", broken, "--read", good, expect=1)
+    assert run.records() == expected_records(DESCRIBED[:5] + DESCRIBED[6:])
+
+
+def test_every_cut_of_a_small_file_ends_without_a_crash(tmp_path):
+    content = captures.pcapng(traffic.captured(DESCRIBED[:2]), [Interface(resolution=9)])
+    for length in range(0, len(content), 3):
+        path = tmp_path / "cut.pcapng"
+        path.write_bytes(content[:length])
+        process = subprocess.run(clerk_runner.command("--read", path), capture_output=True, timeout=30)
+        assert process.returncode in (0, 1), (length, process.stderr)
+
+
+def test_a_wide_gap_between_two_packets_costs_no_time(tmp_path):
+    packet = DESCRIBED[0]
+    later = packet._replace(time_ns=packet.time_ns + 20 * 365 * 86400 * SECOND)
+    run = read_file(tmp_path, captures.pcap(traffic.captured([packet, later])), timeout_s=10)
+    assert [(record.first_ns, record.packets) for record in run.records()] == [(packet.time_ns, 1), (later.time_ns, 1)]
