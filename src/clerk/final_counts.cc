@@ -29,16 +29,32 @@ class Line {
   std::string text_;
 };
 
-// 1234567 as "1.23 M".
-std::string with_prefix(double value) {
-  constexpr std::array<const char*, 5> kPrefixes{"", "k", "M", "G", "T"};
+struct Scaled {
+  std::string number;
+  std::string_view prefix;
+};
+
+// 1234567 as "1.23" and "M".
+Scaled scaled(double value) {
+  constexpr std::array<std::string_view, 5> kPrefixes{"", "k", "M", "G", "T"};
   size_t prefix = 0;
   while (value >= 1000 && prefix + 1 < kPrefixes.size()) {
     value /= 1000;
     ++prefix;
   }
-  return prefix == 0 ? fmt::format("{:.0f} ", value)
-                     : fmt::format("{:.2f} {}", value, kPrefixes[prefix]);
+  return {fmt::format("{:.{}f}", value, prefix == 0 ? 0 : 2), kPrefixes[prefix]};
+}
+
+// "1.23 M octets", "755 octets".
+std::string count_of(uint64_t value, std::string_view unit) {
+  const auto [number, prefix] = scaled(static_cast<double>(value));
+  return fmt::format("{}{}{} {}", number, prefix.empty() ? "" : " ", prefix, unit);
+}
+
+// "1.23 Mbit/s", "755 bit/s".
+std::string rate_of(double value, std::string_view unit) {
+  const auto [number, prefix] = scaled(value);
+  return fmt::format("{} {}{}/s", number, prefix, unit);
 }
 
 std::string protocol_name(uint8_t number) {
@@ -67,14 +83,14 @@ void append_period(std::string& to, const LedgerCounts& counts,
                          static_cast<double>(kNanosecondsPerSecond);
   fmt::format_to(std::back_inserter(to), "\n  {} to {}, {:.3f} s\n",
                  format_time(period.first_ns, start), format_time(period.last_ns, end), seconds);
-  fmt::format_to(std::back_inserter(to), "  {}packets and {}octets in {} flow records",
-                 with_prefix(static_cast<double>(counts.packets.metered)),
-                 with_prefix(static_cast<double>(counts.packets.octets_metered)),
-                 counts.records_exported);
+  fmt::format_to(std::back_inserter(to), "  {} and {} in {} flow records",
+                 count_of(counts.packets.metered, "packets"),
+                 count_of(counts.packets.octets_metered, "octets"), counts.records_exported);
   if (seconds > 0) {
-    fmt::format_to(std::back_inserter(to), ": {}packet/s, {}bit/s",
-                   with_prefix(static_cast<double>(counts.packets.metered) / seconds),
-                   with_prefix(static_cast<double>(counts.packets.octets_metered) * 8 / seconds));
+    fmt::format_to(
+        std::back_inserter(to), ": {}, {}",
+        rate_of(static_cast<double>(counts.packets.metered) / seconds, "packet"),
+        rate_of(static_cast<double>(counts.packets.octets_metered) * 8 / seconds, "bit"));
   }
   to += '\n';
 }
@@ -86,10 +102,9 @@ void append_largest(std::string& to, const LargestFlows& flows) {
             ? "\n  The largest flows (there were many: at least these figures):\n"
             : "\n  The largest flows:\n";
   for (const FlowRecord& flow : largest) {
-    fmt::format_to(std::back_inserter(to), "    {:>9}octets {:>9}packets  {} {} > {}\n",
-                   with_prefix(static_cast<double>(flow.octets)),
-                   with_prefix(static_cast<double>(flow.packets)), protocol_name(flow.protocol),
-                   endpoint(flow.source, flow.source_port),
+    fmt::format_to(std::back_inserter(to), "    {:>15} {:>16}  {} {} > {}\n",
+                   count_of(flow.octets, "octets"), count_of(flow.packets, "packets"),
+                   protocol_name(flow.protocol), endpoint(flow.source, flow.source_port),
                    endpoint(flow.destination, flow.destination_port));
   }
 }
@@ -100,9 +115,8 @@ void append_ignored(std::string& to, const PacketCounts& packets) {
   for (size_t i = 0; i < packets.ignored.size(); ++i) {
     if (packets.ignored[i] == 0) continue;
     const auto stop = static_cast<Stop>(i);
-    fmt::format_to(std::back_inserter(to), "    {:>9}packets  {} ({})\n",
-                   with_prefix(static_cast<double>(packets.ignored[i])), name_of(stop),
-                   explain(stop));
+    fmt::format_to(std::back_inserter(to), "    {:>16}  {} ({})\n",
+                   count_of(packets.ignored[i], "packets"), name_of(stop), explain(stop));
   }
 }
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <map>
 
+#include "capture/packet_filter.h"
 #include "clerk/spelling.h"
 #include "clerk/version.h"
 
@@ -19,6 +20,7 @@ constexpr uint32_t kDefaultFlowsMax = 4194304;
 constexpr uint32_t kFlowsMaxMax = 1U << 30;
 constexpr uint32_t kThreadsMax = 64;
 constexpr uint64_t kDefaultRecordsPerSecond = 100000;
+constexpr uint64_t kRecordsPerSecondMax = 1'000'000'000;
 
 constexpr std::string_view kExamples =
     "Examples:\n"
@@ -80,6 +82,7 @@ void add_output_flags(CLI::App& app, Options& options, Raw& raw) {
   app.add_option("--udp_records_per_second", options.udp_records_per_second,
                  "pace of UDP export; 0 is unlimited")
       ->type_name("N")
+      ->check(CLI::Range(uint64_t{0}, kRecordsPerSecondMax))
       ->default_val(kDefaultRecordsPerSecond);
   app.add_option("--timestamps", options.time_unit,
                  "flow times as IPFIX elements 156/157 (ns), 154/155 (us) or 152/153 (ms) [ns]")
@@ -91,12 +94,10 @@ void add_flow_flags(CLI::App& app, Options& options, Raw& raw) {
   app.add_option("--upload_every_secs,--active_timeout", raw.active_seconds,
                  "active timeout: a flow that goes on is reported this often")
       ->type_name("S")
-      ->check(CLI::Range(kTimeoutSecondsMin, kTimeoutSecondsMax))
       ->capture_default_str();
   app.add_option("--flow_timeout_secs,--idle_timeout", raw.idle_seconds,
                  "idle timeout: a flow without packets for this long is reported")
       ->type_name("S")
-      ->check(CLI::Range(kTimeoutSecondsMin, kTimeoutSecondsMax))
       ->capture_default_str();
   app.add_option("--flows_max", options.flows_max,
                  "the most flows held at once; memory is bounded by it")
@@ -105,8 +106,13 @@ void add_flow_flags(CLI::App& app, Options& options, Raw& raw) {
       ->default_val(kDefaultFlowsMax);
 }
 
-uint64_t to_nanoseconds(double seconds) {
-  return static_cast<uint64_t>(std::llround(seconds * 1e9));
+// Written so that "nan" is refused too.
+Result<uint64_t> timeout(std::string_view flag, double seconds) {
+  if (seconds >= kTimeoutSecondsMin && seconds <= kTimeoutSecondsMax) {
+    return static_cast<uint64_t>(std::llround(seconds * 1e9));
+  }
+  return fail("{}: {} is not between {} and {} seconds", flag, seconds, kTimeoutSecondsMin,
+              kTimeoutSecondsMax);
 }
 
 std::vector<std::string> known_flags(const CLI::App& app) {
@@ -139,8 +145,10 @@ Result<void> finish(const Raw& raw, Options& options) {
     options.collectors.push_back(TRY(parse_destination(text)));
   }
   if (raw.collectors.empty()) options.collectors.push_back(TRY(parse_destination("stdout")));
-  options.active_timeout_ns = to_nanoseconds(raw.active_seconds);
-  options.idle_timeout_ns = to_nanoseconds(raw.idle_seconds);
+  options.active_timeout_ns =
+      TRY(timeout("--upload_every_secs (--active_timeout)", raw.active_seconds));
+  options.idle_timeout_ns = TRY(timeout("--flow_timeout_secs (--idle_timeout)", raw.idle_seconds));
+  TRY(PacketFilter::create(options.filter));
   return {};
 }
 

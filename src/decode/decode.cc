@@ -26,7 +26,8 @@ std::string_view name_of(Stop stop) {
 std::string_view explain(Stop stop) {
   switch (stop) {
     case Stop::Done: return "counted";
-    case Stop::NonIp: return "no IP inside: ARP, LLDP, spanning tree and the like";
+    case Stop::NonIp:
+      return "no IP behind the layers that this version knows: ARP, LLDP, spanning tree, PPPoE";
     case Stop::LinkType: return "a link type that this version does not know";
     case Stop::Truncated:
       return "cut short by the capture before the flow key was complete; capture with a larger "

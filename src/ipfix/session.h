@@ -69,7 +69,7 @@ class Session {
   size_t octets_max_ = kMessageOctetsMax;
   uint32_t sequence_ = 0;  // Data Records sent, modulo 2^32
   std::optional<uint32_t> templates_sent_;
-  uint32_t messages_since_templates_ = 0;
+  uint32_t messages_since_templates_ = 0;  // with the one that carried them
 };
 
 }  // namespace clerk::ipfix

@@ -25,12 +25,16 @@ inline constexpr unsigned kMicrosecondZeroBits = 11;
   return seconds << 32 | fraction;
 }
 
-// Whole microseconds, rounded to the nearest multiple of 2^11: half a step is a quarter of a
-// microsecond, so that rounding back gives the same microsecond.
+// Whole microseconds, rounded up to a multiple of 2^11: a step is less than half a microsecond, so
+// that readers that round and readers that cut off both get the same microsecond.
 [[nodiscard]] constexpr uint64_t to_ntp_microseconds(uint64_t time_ns) {
-  constexpr uint64_t kStep = uint64_t{1} << kMicrosecondZeroBits;
-  const uint64_t exact = to_ntp_nanoseconds(time_ns / 1000 * 1000);
-  return (exact + kStep / 2) / kStep * kStep;
+  constexpr uint64_t kMicrosecondsPerSecond = 1'000'000;
+  constexpr unsigned kStepBits = 32 - kMicrosecondZeroBits;
+  const uint64_t seconds = time_ns / kNanosecondsPerSecond + kNtpSecondsAt1970;
+  const uint64_t rest = time_ns % kNanosecondsPerSecond / 1000;
+  const uint64_t steps =
+      ((rest << kStepBits) + kMicrosecondsPerSecond - 1) / kMicrosecondsPerSecond;
+  return seconds << 32 | steps << kMicrosecondZeroBits;
 }
 
 [[nodiscard]] constexpr uint64_t encode_time(uint64_t time_ns, TimeUnit unit) {

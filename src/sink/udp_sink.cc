@@ -6,6 +6,7 @@
 #include <spdlog/spdlog.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <memory>
@@ -44,31 +45,35 @@ void discover_path_mtu(int socket, int family) {
   }
 }
 
-struct Connected {
-  UniqueFd socket;
-  int family;
-};
+std::string text_of(const addrinfo& address) {
+  std::array<char, NI_MAXHOST> host{};
+  std::array<char, NI_MAXSERV> port{};
+  ::getnameinfo(address.ai_addr, address.ai_addrlen, host.data(), host.size(), port.data(),
+                port.size(), NI_NUMERICHOST | NI_NUMERICSERV);
+  const char* host_text = host.data();
+  return address.ai_family == AF_INET6 ? fmt::format("[{}]:{}", host_text, port.data())
+                                       : fmt::format("{}:{}", host_text, port.data());
+}
+
+}  // namespace
 
 // The first address that a route leads to.
-Result<Connected> connect_to_any(const addrinfo* addresses) {
+Result<UdpSink::Connected> UdpSink::connect_to_any(const addrinfo* addresses) {
   int last_error = 0;
   for (const addrinfo* at = addresses; at != nullptr; at = at->ai_next) {
     UniqueFd socket(::socket(at->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     if (socket) discover_path_mtu(socket.get(), at->ai_family);
     if (socket && ::connect(socket.get(), at->ai_addr, at->ai_addrlen) == 0) {
-      return Connected{std::move(socket), at->ai_family};
+      return Connected{std::move(socket), at->ai_family, text_of(*at)};
     }
     last_error = errno;
   }
   return fail("{}", errno_text(last_error));
 }
 
-}  // namespace
-
-UdpSink::UdpSink(std::string name, UniqueFd socket, int family, const UdpOptions& options)
+UdpSink::UdpSink(std::string name, Connected connected, const UdpOptions& options)
     : name_(std::move(name)),
-      socket_(std::move(socket)),
-      family_(family),
+      connected_(std::move(connected)),
       pacer_(options.records_per_second),
       log_limiter_(kLogInterval),
       session_(options.session, [this](std::span<const uint8_t> message, uint32_t records) {
@@ -85,8 +90,7 @@ Result<std::unique_ptr<Sink>> UdpSink::create(std::string name, const std::strin
   if (!connected) return fail("--collector {}: {}", name, connected.error().message);
   UdpOptions udp = options;
   udp.session.repeat_templates = true;
-  return std::unique_ptr<Sink>(
-      new UdpSink(std::move(name), std::move(connected->socket), connected->family, udp));
+  return std::unique_ptr<Sink>(new UdpSink(std::move(name), *std::move(connected), udp));
 }
 
 void UdpSink::flush(uint32_t second) {
@@ -107,7 +111,7 @@ void UdpSink::send(std::span<const uint8_t> message, uint32_t records) {
 }
 
 bool UdpSink::try_send(std::span<const uint8_t> message) {
-  const ssize_t sent = ::send(socket_.get(), message.data(), message.size(), 0);
+  const ssize_t sent = ::send(connected_.socket.get(), message.data(), message.size(), 0);
   if (sent == static_cast<ssize_t>(message.size())) return true;
   const int error_number = errno;
   if (error_number == EINTR) return try_send(message);
@@ -122,16 +126,17 @@ void UdpSink::note_error(int error_number) {
   const auto held_back = log_limiter_.allow(std::chrono::steady_clock::now());
   if (!held_back) return;
   spdlog::warn(
-      "--collector {}: {}{}", name_, errno_text(error_number),
+      "--collector {} ({}): {}{}", name_, connected_.address, errno_text(error_number),
       *held_back > 0 ? fmt::format(" ({} more since the last such line)", *held_back) : "");
 }
 
 void UdpSink::follow_path_mtu() {
   int mtu = 0;
   socklen_t size = sizeof mtu;
-  const bool ipv4 = family_ == AF_INET;
-  const int known = ipv4 ? ::getsockopt(socket_.get(), IPPROTO_IP, IP_MTU, &mtu, &size)
-                         : ::getsockopt(socket_.get(), IPPROTO_IPV6, IPV6_MTU, &mtu, &size);
+  const bool ipv4 = connected_.family == AF_INET;
+  const int known =
+      ipv4 ? ::getsockopt(connected_.socket.get(), IPPROTO_IP, IP_MTU, &mtu, &size)
+           : ::getsockopt(connected_.socket.get(), IPPROTO_IPV6, IPV6_MTU, &mtu, &size);
   const size_t headers = (ipv4 ? kIpv4HeaderOctets : kIpv6HeaderOctets) + kUdpHeaderOctets;
   if (known != 0 || mtu <= static_cast<int>(headers)) return;
   session_.lower_message_octets(static_cast<size_t>(mtu) - headers);

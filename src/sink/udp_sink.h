@@ -7,11 +7,15 @@
 // with the path MTU and never grow.
 #pragma once
 
+#include <memory>
+
 #include "base/log.h"
 #include "base/unique_fd.h"
 #include "ipfix/session.h"
 #include "sink/record_pacer.h"
 #include "sink/sink.h"
+
+struct addrinfo;
 
 namespace clerk {
 
@@ -36,15 +40,21 @@ class UdpSink : public Sink {
   [[nodiscard]] const std::string& name() const override { return name_; }
 
  private:
-  UdpSink(std::string name, UniqueFd socket, int family, const UdpOptions& options);
+  struct Connected {
+    UniqueFd socket;
+    int family;
+    std::string address;  // which of the name's addresses it is, with the port
+  };
+
+  UdpSink(std::string name, Connected connected, const UdpOptions& options);
+  static Result<Connected> connect_to_any(const addrinfo* addresses);
   void send(std::span<const uint8_t> message, uint32_t records);
   bool try_send(std::span<const uint8_t> message);
   void note_error(int error_number);
   void follow_path_mtu();
 
   std::string name_;
-  UniqueFd socket_;
-  int family_;
+  Connected connected_;
   RecordPacer pacer_;
   LogLimiter log_limiter_;
   SinkCounts counts_;
