@@ -41,6 +41,14 @@ def usage_error(*arguments):
     return lines[0]
 
 
+def test_an_output_never_overwrites_an_input(capture):
+    before = capture.read_bytes()
+    run = clerk_runner.run_clerk("--read", capture, "--collector", "csv:%s/./%s" % (capture.parent, capture.name),
+                                 expect=1)
+    assert "would overwrite the input" in run.stderr and str(capture) in run.stderr
+    assert capture.read_bytes() == before
+
+
 # Help and version
 
 

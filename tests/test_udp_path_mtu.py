@@ -13,7 +13,7 @@ import pytest
 import clerk_runner
 import ipfix_reader
 import traffic
-from collectors import UdpReceiver
+from collectors import UdpReceiver, wait_until
 
 CLONE_NEWNET = 0x40000000
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -56,6 +56,27 @@ def test_messages_shrink_to_a_small_ipv4_path(tmp_path):
 def test_messages_shrink_to_a_small_ipv6_path(tmp_path):
     messages = messages_over(tmp_path, "[::1]", 1300)
     assert max(len(message.octets) for message in messages) <= 1300 - IPV6_AND_UDP_HEADERS
+
+
+def test_messages_shrink_when_the_path_does_during_a_session(tmp_path):
+    seconds = [[traffic.packet_of(traffic.udp_key(second + number), second + number * 1e-6)
+                for number in range(1, 101)] for second in (0, 100, 200)]
+    capture = traffic.write_capture(tmp_path / "x.pcap", [packet for second in seconds for packet in second])
+    octets = capture.read_bytes()
+    cut = len(octets) * 2 // 3 + 300  # a packet of the third second: the flows of the first two are due
+    with network_of_its_own(1500), UdpReceiver("127.0.0.1") as receiver:
+        process = clerk_runner.start_clerk("--read", "-", "--collector", "127.0.0.1:%d" % receiver.port)
+        process.stdin.write(octets[:cut])
+        process.stdin.flush()
+        wait_until(lambda: len(receiver.arrivals) > 8, "the messages of two seconds")
+        subprocess.run(["ip", "link", "set", "lo", "mtu", "600"], check=True)
+        process.stdin.write(octets[cut:])
+        stdout, stderr = process.communicate(timeout=clerk_runner.PATIENCE_S)
+        run = clerk_runner.finished(process.returncode, stdout, stderr.decode())
+        sizes = [len(message.octets) for message in ipfix_reader.read_datagrams(receiver.datagrams())]
+    assert run.counts["send_errors"] == 0
+    assert max(sizes) > 1300, sizes
+    assert max(sizes[-8:]) <= 600 - IPV4_AND_UDP_HEADERS, sizes
 
 
 def test_messages_do_not_grow_with_a_large_path(tmp_path):

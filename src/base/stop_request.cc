@@ -19,6 +19,13 @@ void on_signal(int signal_number) {
   errno = saved_errno;
 }
 
+void handle_signals_with(void (*handler)(int)) {
+  struct sigaction action{};
+  action.sa_handler = handler;
+  ::sigaction(SIGINT, &action, nullptr);
+  ::sigaction(SIGTERM, &action, nullptr);
+}
+
 }  // namespace
 
 Result<StopRequest> StopRequest::create() {
@@ -34,12 +41,13 @@ bool StopRequest::request() {
   return true;
 }
 
+StopRequest::~StopRequest() {
+  if (g_signal_target == this) handle_signals_with(SIG_DFL);
+}
+
 void StopRequest::install_signal_handlers() {
   g_signal_target = this;
-  struct sigaction action{};
-  action.sa_handler = on_signal;
-  ::sigaction(SIGINT, &action, nullptr);
-  ::sigaction(SIGTERM, &action, nullptr);
+  handle_signals_with(on_signal);
 }
 
 }  // namespace clerk

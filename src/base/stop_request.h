@@ -23,10 +23,15 @@ class StopRequest {
   // Becomes readable, and stays so, once a stop was requested.
   [[nodiscard]] int fd() const { return event_.get(); }
 
-  // Routes SIGINT and SIGTERM of the process here. The object must outlive the signals.
+  // Routes SIGINT and SIGTERM of the process here, until the object goes. It must not be moved any
+  // more.
   void install_signal_handlers();
 
   StopRequest(StopRequest&& other) noexcept : event_(std::move(other.event_)) {}
+  StopRequest(const StopRequest&) = delete;
+  StopRequest& operator=(const StopRequest&) = delete;
+  StopRequest& operator=(StopRequest&&) = delete;
+  ~StopRequest();
 
  private:
   explicit StopRequest(UniqueFd event) : event_(std::move(event)) {}

@@ -13,9 +13,11 @@ namespace clerk {
 
 inline constexpr uint64_t kNanosecondsPerSecond = 1'000'000'000;
 
-// The first instant that an Export Time cannot tell, in nanoseconds. A packet at or behind it has
-// no usable time.
-inline constexpr uint64_t kTimeEnd = (uint64_t{1} << 32) * kNanosecondsPerSecond;
+// The first instant that clerk does not count at, in nanoseconds: a packet at or behind it has no
+// usable time. It is a day and a half before 32-bit seconds end, in February 2106, so that every
+// deadline fits them too.
+inline constexpr uint64_t kTimeEnd =
+    ((uint64_t{1} << 32) - (uint64_t{1} << 17)) * kNanosecondsPerSecond;
 
 [[nodiscard]] constexpr uint32_t whole_seconds(uint64_t time_ns) {
   return static_cast<uint32_t>(time_ns / kNanosecondsPerSecond);

@@ -17,7 +17,7 @@ TEST(Time, IsRfc3339WithNineDecimals) {
 
 TEST(Time, KnowsLeapDaysAndTheLastInstant) {
   EXPECT_EQ(text(1'709'164'800 * kNanosecondsPerSecond), "2024-02-29T00:00:00.000000000Z");
-  EXPECT_EQ(text(kTimeEnd - 1), "2106-02-07T06:28:15.999999999Z");
+  EXPECT_EQ(text(kTimeEnd - 1), "2106-02-05T18:03:43.999999999Z");
 }
 
 }  // namespace

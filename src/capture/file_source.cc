@@ -81,7 +81,8 @@ bool FileSource::fetch(uint64_t& packets_filtered) {
     if (stop_.requested() || !next_packet()) return false;
     auto passes = filter_.passes(packet_);
     if (!passes) {
-      close_broken(passes.error());
+      close_broken(
+          Error{fmt::format("--read {}: {}", paths_[next_path_ - 1], passes.error().message)});
       continue;
     }
     have_packet_ = *passes;

@@ -54,6 +54,7 @@ Result<int> run(const Options& options) {
   PacketFilter filter = TRY(PacketFilter::create(options.filter));
   const auto source =
       TRY(FileSource::open(options.read, std::move(filter), options.idle_timeout_ns, stop));
+  TRY(check_no_overwrite(options));
   if (options.check) return check_plan(options, stop);
   spdlog::info("{}", describe_memory(options));
   Sinks sinks = TRY(open_sinks(options));

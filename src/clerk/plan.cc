@@ -56,6 +56,18 @@ std::string describe_memory(const Options& options) {
                      mebibytes(meters), options.threads, options.threads == 1 ? "" : "s");
 }
 
+Result<void> check_no_overwrite(const Options& options) {
+  for (const Destination& destination : options.collectors) {
+    for (const std::string& input : options.read) {
+      std::error_code not_there;
+      if (std::filesystem::equivalent(destination.path, input, not_there)) {
+        return fail("--collector {}: would overwrite the input {}; name another file", destination.name, input);
+      }
+    }
+  }
+  return {};
+}
+
 Result<int> check_plan(const Options& options, const StopRequest& stop) {
   for (const std::string& path : options.read) {
     TRY(check_source(path, stop));

@@ -28,8 +28,7 @@ struct Timeouts {
   if (counters.ended()) return counters.end_second;
   const uint64_t due_ns =
       std::min(counters.last_ns + timeouts.idle_ns, counters.first_ns + timeouts.active_ns);
-  const uint64_t second = (due_ns + kNanosecondsPerSecond - 1) / kNanosecondsPerSecond;
-  return static_cast<uint32_t>(std::min<uint64_t>(second, UINT32_MAX));
+  return whole_seconds(due_ns + kNanosecondsPerSecond - 1);  // fits: see kTimeEnd
 }
 
 // Why a record that is due at this tick is reported: the first that applies of end, active, idle.

@@ -49,7 +49,8 @@ Ledger::Ledger(const LedgerOptions& options, const KeyedHash& hash, LedgerOutput
       directory_(options.flows_max),
       records_(options.flows_max),
       ipv4_datagrams_(hash),
-      ipv6_datagrams_(hash) {
+      ipv6_datagrams_(hash),
+      due_(options.flows_max) {
   batch_.reserve(kBatchRecords);
 }
 
@@ -197,9 +198,10 @@ void Ledger::tick(uint32_t second) {
   expire_datagrams<Ipv4Key>(second);
   expire_datagrams<Ipv6Key>(second);
   collect_due(second);
-  if (due_.empty() && batch_.empty()) return;
-  release_due();
-  output_.tick(second);
+  if (due_count_ > 0 || !batch_.empty()) {
+    release_due();
+    output_.tick(second);
+  }
   if constexpr (kDebugChecks) check_conservation();
 }
 
@@ -207,6 +209,10 @@ template <typename Key>
 void Ledger::expire_datagrams(uint32_t second) {
   while (const auto orphans = datagrams<Key>().expire(second))
     add_orphans(*orphans);
+}
+
+void Ledger::add_due(uint32_t record, EndReason reason) {
+  due_[due_count_++] = {records_.counters(record).ordinal, record, reason};
 }
 
 void Ledger::collect_due(uint32_t second) {
@@ -219,7 +225,7 @@ void Ledger::collect_due(uint32_t second) {
     if (due > second) {
       wheel.add(record, due, second);
     } else {
-      due_.push_back({held.ordinal, record, due_reason(held, options_.timeouts, second)});
+      add_due(record, due_reason(held, options_.timeouts, second));
     }
   }
 }
@@ -238,8 +244,7 @@ void Ledger::collect_all() {
        record = records_.next(record)) {
     const FlowCounters& held = records_.counters(record);
     records_.wheel().remove(record);
-    due_.push_back(
-        {held.ordinal, record, held.ended() ? EndReason::EndDetected : EndReason::ForcedEnd});
+    add_due(record, held.ended() ? EndReason::EndDetected : EndReason::ForcedEnd);
   }
 }
 
@@ -257,10 +262,11 @@ void Ledger::evict_oldest() {
 
 // Records leave in the order of their first packets.
 void Ledger::release_due() {
-  std::ranges::sort(due_, {}, &Due::ordinal);
-  for (const Due& due : due_)
-    release(due.record, due.reason);
-  due_.clear();
+  const std::span<Due> due(due_.data(), due_count_);
+  std::ranges::sort(due, {}, &Due::ordinal);
+  for (const auto& [ordinal, record, reason] : due)
+    release(record, reason);
+  due_count_ = 0;
   deliver();
 }
 

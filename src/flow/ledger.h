@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/keyed_hash.h"
+#include "base/lazy_array.h"
 #include "flow/delta.h"
 #include "flow/flow_directory.h"
 #include "flow/flow_record.h"
@@ -96,6 +97,7 @@ class Ledger {
   void tick(uint32_t second);
   template <typename Key>
   void expire_datagrams(uint32_t second);
+  void add_due(uint32_t record, EndReason reason);
   void collect_due(uint32_t second);
   void collect_all();
   void evict_oldest();
@@ -118,7 +120,8 @@ class Ledger {
   uint32_t second_ = 0;          // of the clock
   uint32_t next_mark_ = 1;       // the tick that is being taken, or the next one
   uint64_t packets_before_ = 0;  // received before the delta that is being merged
-  std::vector<Due> due_;
+  LazyArray<Due> due_;           // the first due_count_ of them; never more than records are held
+  uint32_t due_count_ = 0;
   std::vector<FlowRecord> batch_;
   LedgerCounts counts_;
 };

@@ -78,9 +78,7 @@ UdpSink::UdpSink(std::string name, Connected connected, const UdpOptions& option
       log_limiter_(kLogInterval),
       session_(options.session, [this](std::span<const uint8_t> message, uint32_t records) {
         send(message, records);
-      }) {
-  follow_path_mtu();
-}
+      }) {}
 
 Result<std::unique_ptr<Sink>> UdpSink::create(std::string name, const std::string& host,
                                               const std::string& port, const UdpOptions& options) {
@@ -93,9 +91,10 @@ Result<std::unique_ptr<Sink>> UdpSink::create(std::string name, const std::strin
   return std::unique_ptr<Sink>(new UdpSink(std::move(name), *std::move(connected), udp));
 }
 
-void UdpSink::flush(uint32_t second) {
-  session_.flush(second);
+// The kernel's idea of the path may have changed since the last records.
+void UdpSink::add(std::span<const FlowRecord> records, uint32_t second) {
   follow_path_mtu();
+  session_.add(records, second);
 }
 
 void UdpSink::send(std::span<const uint8_t> message, uint32_t records) {

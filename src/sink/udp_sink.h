@@ -31,10 +31,8 @@ class UdpSink : public Sink {
   static Result<std::unique_ptr<Sink>> create(std::string name, const std::string& host,
                                               const std::string& port, const UdpOptions& options);
 
-  void add(std::span<const FlowRecord> records, uint32_t second) override {
-    session_.add(records, second);
-  }
-  void flush(uint32_t second) override;
+  void add(std::span<const FlowRecord> records, uint32_t second) override;
+  void flush(uint32_t second) override { session_.flush(second); }
   [[nodiscard]] SinkCounts counts() const override { return counts_; }
   [[nodiscard]] std::optional<Error> failure() const override { return std::nullopt; }
   [[nodiscard]] const std::string& name() const override { return name_; }
