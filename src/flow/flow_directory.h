@@ -10,7 +10,6 @@
 // least 28 % empty. The ledger's thread only.
 #pragma once
 
-#include <algorithm>
 #include <bit>
 #include <cstdint>
 
@@ -79,7 +78,9 @@ class FlowDirectory {
   }
 
   // What a directory for this many records may occupy.
-  static size_t octets(uint32_t records_max) { return lines_for(records_max) * sizeof(Line); }
+  static constexpr size_t octets(uint32_t records_max) {
+    return lines_for(records_max) * sizeof(Line);
+  }
 
  private:
   static constexpr uint32_t kSlots = 7;
@@ -94,12 +95,15 @@ class FlowDirectory {
   };
   static_assert(sizeof(Line) == 64);
 
-  static size_t lines_for(uint32_t records_max) {
-    return std::bit_ceil(size_t{std::max(records_max, kRecordsPerLine)} / kRecordsPerLine + 1);
+  static constexpr size_t lines_for(uint32_t records_max) {
+    return records_max / kRecordsPerLine + 1;
   }
 
-  [[nodiscard]] size_t home(uint64_t hash) const { return hash & (lines_.size() - 1); }
-  [[nodiscard]] size_t next(size_t line) const { return (line + 1) & (lines_.size() - 1); }
+  // The low half of the hash, scaled to the number of lines; the tag is of the high half.
+  [[nodiscard]] size_t home(uint64_t hash) const {
+    return (hash & UINT32_MAX) * lines_.size() >> 32;
+  }
+  [[nodiscard]] size_t next(size_t line) const { return line + 1 == lines_.size() ? 0 : line + 1; }
   static uint32_t tag_of(uint64_t hash) { return static_cast<uint32_t>(hash >> 32); }
   static bool is_used(const Line& line, uint32_t slot) { return (line.used >> slot & 1) != 0; }
 
