@@ -27,10 +27,12 @@ Result<size_t> read_fully(RawInput& input, std::span<uint8_t> into) {
 
 }  // namespace
 
+// O_NONBLOCK keeps a named pipe without a writer from blocking here; read() waits for it where a
+// stop request is seen.
 Result<RawInput> RawInput::open(const std::string& path, const StopRequest& stop,
                                 std::atomic<uint64_t>& octets_read) {
   UniqueFd fd(path == "-" ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
-                          : ::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+                          : ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd) return fail("{}", errno_text(errno));
   struct stat status{};
   if (::fstat(fd.get(), &status) != 0) return fail("{}", errno_text(errno));
@@ -49,16 +51,18 @@ Result<size_t> RawInput::read(std::span<uint8_t> into) {
   for (;;) {
     if (may_wait_) {
       std::array<pollfd, 2> wait{{{fd_.get(), POLLIN, 0}, {stop_->fd(), POLLIN, 0}}};
-      if (::poll(wait.data(), wait.size(), -1) < 0 && errno != EINTR)
+      if (::poll(wait.data(), wait.size(), -1) < 0) {
+        if (errno == EINTR) continue;
         return fail("{}", errno_text(errno));
-      if (stop_->requested()) return 0;
+      }
     }
+    if (stop_->requested()) return 0;
     const ssize_t got = ::read(fd_.get(), into.data(), into.size());
     if (got >= 0) {
       octets_read_->fetch_add(static_cast<uint64_t>(got), std::memory_order_relaxed);
       return static_cast<size_t>(got);
     }
-    if (errno != EINTR) return fail("{}", errno_text(errno));
+    if (errno != EINTR && errno != EAGAIN) return fail("{}", errno_text(errno));
   }
 }
 

@@ -19,8 +19,9 @@
 
 namespace clerk {
 
-// The descriptor below the decompressor. A read that would wait (a pipe, a terminal) ends when a
-// stop is requested; it then looks like the end of the data.
+// The descriptor below the decompressor. Once a stop is requested nothing more is read, also by a
+// read that waits (on a pipe, a terminal): it looks like the end of the data. What was read before
+// is still counted.
 class RawInput {
  public:
   // "-" is stdin. Both references must outlive the input; `octets_read` grows with each read.

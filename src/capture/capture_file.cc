@@ -9,7 +9,6 @@ constexpr size_t kMagicOctets = 4;
 
 Result<CaptureFile::Reader> CaptureFile::open_reader(ChunkStream& stream) {
   if (!stream.need(kMagicOctets)) {
-    if (stream.error()) return std::unexpected(*stream.error());
     return fail("is no capture file: it has {} octets", stream.available());
   }
   if (PcapReader::knows_magic(stream.data())) return TRY(PcapReader::open(stream));
@@ -23,7 +22,10 @@ Result<CaptureFile> CaptureFile::open(const std::string& path, std::shared_ptr<C
   if (!bytes) return fail("--read {}: {}", path, bytes.error().message);
   ChunkStream stream(*std::move(bytes), std::move(pool));
   auto reader = open_reader(stream);
-  if (!reader) return fail("--read {}: {}", path, reader.error().message);
+  if (!reader) {
+    const Error& cause = stream.error() ? *stream.error() : reader.error();
+    return fail("--read {}: {}", path, cause.message);
+  }
   return CaptureFile(path, std::move(stream), *std::move(reader));
 }
 

@@ -68,6 +68,9 @@ class ChunkStream {
   // The chunk that data() points into; keep a reference as long as a packet is in use.
   [[nodiscard]] const ChunkReference& chunk() const { return chunk_; }
 
+  // Nothing is left, and nothing went wrong.
+  [[nodiscard]] bool at_end() const { return available() == 0 && !error_; }
+
   // Set when reading failed, as opposed to the data having ended.
   [[nodiscard]] const std::optional<Error>& error() const { return error_; }
 

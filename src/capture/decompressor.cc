@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <vector>
 
 namespace clerk {
@@ -18,10 +19,41 @@ bool starts_with(std::span<const uint8_t> data, std::span<const uint8_t> magic) 
   return data.size() >= magic.size() && std::equal(magic.begin(), magic.end(), data.begin());
 }
 
-// Several gzip members one after the other are one stream, as gzip(1) reads them.
-class Gzip : public Decompressor {
+// What both formats share: input is taken a buffer at a time, and an error is told only when all
+// that was decompressed before it has been given out.
+class BufferedDecompressor : public Decompressor {
  public:
-  Gzip() : buffer_(kInputOctets) {}
+  Result<size_t> read(RawInput& input, std::span<uint8_t> into) final {
+    if (error_) return std::unexpected(*error_);
+    size_t produced = 0;
+    while (produced == 0) {
+      auto more = step(input, into, produced);
+      if (!more) error_ = more.error();
+      if (!more && produced == 0) return std::unexpected(*error_);
+      if (error_ || !*more) break;
+    }
+    return produced;
+  }
+
+ protected:
+  // Decompresses some input into `into` and sets `produced`. False at the end of the data.
+  virtual Result<bool> step(RawInput& input, std::span<uint8_t> into, size_t& produced) = 0;
+
+  // The next octets of the input, or none at its end.
+  Result<std::span<uint8_t>> refill(RawInput& input) {
+    const size_t got = TRY(input.read(buffer_));
+    return std::span<uint8_t>(buffer_.data(), got);
+  }
+
+ private:
+  std::vector<uint8_t> buffer_ = std::vector<uint8_t>(kInputOctets);
+  std::optional<Error> error_;
+};
+
+// Several gzip members one after the other are one stream, as gzip(1) reads them.
+class Gzip : public BufferedDecompressor {
+ public:
+  Gzip() = default;
   Gzip(const Gzip&) = delete;
   Gzip& operator=(const Gzip&) = delete;
   ~Gzip() override { ::inflateEnd(&stream_); }
@@ -32,69 +64,61 @@ class Gzip : public Decompressor {
     return {};
   }
 
-  Result<size_t> read(RawInput& input, std::span<uint8_t> into) override {
+ protected:
+  Result<bool> step(RawInput& input, std::span<uint8_t> into, size_t& produced) override {
+    if (stream_.avail_in == 0 && !output_pending_) {
+      input_ = TRY(refill(input));
+      if (input_.empty() && member_ended_) return false;
+      if (input_.empty()) return fail("the gzip data ends early");
+      stream_.next_in = input_.data();
+      stream_.avail_in = static_cast<uInt>(input_.size());
+    }
+    if (member_ended_) ::inflateReset(&stream_);
     stream_.next_out = into.data();
     stream_.avail_out = static_cast<uInt>(into.size());
-    while (stream_.avail_out == into.size()) {
-      if (stream_.avail_in == 0) {
-        const size_t got = TRY(input.read(buffer_));
-        if (got == 0 && member_ended_) return 0;
-        if (got == 0) return fail("the gzip data ends early");
-        stream_.next_in = buffer_.data();
-        stream_.avail_in = static_cast<uInt>(got);
-      }
-      TRY(step());
+    const int status = ::inflate(&stream_, Z_NO_FLUSH);
+    produced = into.size() - stream_.avail_out;
+    member_ended_ = status == Z_STREAM_END;
+    output_pending_ = !member_ended_ && stream_.avail_out == 0;
+    if (!member_ended_ && status != Z_OK && status != Z_BUF_ERROR) {
+      return fail("the gzip data is damaged ({})", stream_.msg ? stream_.msg : "zlib error");
     }
-    return into.size() - stream_.avail_out;
+    return true;
   }
 
  private:
-  Result<void> step() {
-    if (member_ended_) {
-      ::inflateReset(&stream_);
-      member_ended_ = false;
-    }
-    const int status = ::inflate(&stream_, Z_NO_FLUSH);
-    if (status == Z_STREAM_END) {
-      member_ended_ = true;
-    } else if (status != Z_OK && status != Z_BUF_ERROR) {
-      return fail("the gzip data is damaged ({})", stream_.msg ? stream_.msg : "zlib error");
-    }
-    return {};
-  }
-
   z_stream stream_{};
-  std::vector<uint8_t> buffer_;
+  std::span<uint8_t> input_;
   bool member_ended_ = false;
+  bool output_pending_ = false;  // zlib may hold more output than the last call had room for
 };
 
-class Zstd : public Decompressor {
+class Zstd : public BufferedDecompressor {
  public:
-  Zstd() : stream_(::ZSTD_createDStream(), ::ZSTD_freeDStream), buffer_(kInputOctets) {}
+  Zstd() : stream_(::ZSTD_createDStream(), ::ZSTD_freeDStream) {}
 
-  Result<size_t> read(RawInput& input, std::span<uint8_t> into) override {
-    ZSTD_outBuffer out{into.data(), into.size(), 0};
-    while (out.pos == 0) {
-      if (in_.pos == in_.size && !output_pending_) {
-        const size_t got = TRY(input.read(buffer_));
-        if (got == 0 && frame_ended_) return 0;
-        if (got == 0) return fail("the zstd data ends early");
-        in_ = {buffer_.data(), got, 0};
-      }
-      const size_t status = ::ZSTD_decompressStream(stream_.get(), &out, &in_);
-      if (::ZSTD_isError(status)) {
-        return fail("the zstd data is damaged ({})", ::ZSTD_getErrorName(status));
-      }
-      frame_ended_ = status == 0;
-      output_pending_ = out.pos == out.size;
+ protected:
+  Result<bool> step(RawInput& input, std::span<uint8_t> into, size_t& produced) override {
+    if (input_.pos == input_.size && !output_pending_) {
+      const auto refilled = TRY(refill(input));
+      if (refilled.empty() && frame_ended_) return false;
+      if (refilled.empty()) return fail("the zstd data ends early");
+      input_ = {refilled.data(), refilled.size(), 0};
     }
-    return out.pos;
+    ZSTD_outBuffer output{into.data(), into.size(), 0};
+    const size_t status = ::ZSTD_decompressStream(stream_.get(), &output, &input_);
+    produced = output.pos;
+    if (::ZSTD_isError(status)) {
+      return fail("the zstd data is damaged ({})", ::ZSTD_getErrorName(status));
+    }
+    frame_ended_ = status == 0;
+    output_pending_ = !frame_ended_ && output.pos == output.size;
+    return true;
   }
 
  private:
   std::unique_ptr<ZSTD_DStream, size_t (*)(ZSTD_DStream*)> stream_;
-  std::vector<uint8_t> buffer_;
-  ZSTD_inBuffer in_{nullptr, 0, 0};
+  ZSTD_inBuffer input_{nullptr, 0, 0};
   bool frame_ended_ = true;
   bool output_pending_ = false;  // libzstd may hold more output than the last call had room for
 };

@@ -78,7 +78,7 @@ void FileSource::append(Slice& slice) {
 // Makes packet_ the next packet that passes the filter. False at the end of the input.
 bool FileSource::fetch(uint64_t& packets_filtered) {
   while (!have_packet_) {
-    if (stop_.requested() || !next_packet()) return false;
+    if (!next_packet()) return false;
     auto passes = filter_.passes(packet_);
     if (!passes) {
       close_broken(
@@ -99,7 +99,7 @@ bool FileSource::next_packet() {
       if (chunk_ != file_->chunk()) chunk_ = file_->chunk();
       return true;
     }
-    // A pipe that a stop request interrupted may end anywhere; that is no damage.
+    // A file that a stop request cut off may end anywhere; that is no damage.
     if (status == ReadStatus::Broken && !stop_.requested()) {
       close_broken(file_->error());
     } else {
@@ -110,7 +110,7 @@ bool FileSource::next_packet() {
 
 // Passes over files that cannot be opened, noting why. False when no file is left.
 bool FileSource::open_next_file() {
-  while (next_path_ < paths_.size()) {
+  while (next_path_ < paths_.size() && !stop_.requested()) {
     auto opened = CaptureFile::open(paths_[next_path_++], pool_, stop_, octets_read_);
     if (opened) {
       file_.emplace(*std::move(opened));

@@ -9,10 +9,15 @@
 namespace clerk {
 namespace {
 
-// libpcap compiles for DLT_ values, which differ from the LINKTYPE_ values of files only for raw
-// IP.
+// libpcap compiles for DLT_ values. The LINKTYPE_ values of files are the same but for raw IP, of
+// which this system knows one.
 int dlt_of(LinkType link_type) {
-  return link_type == LinkType::Raw ? DLT_RAW : static_cast<int>(link_type);
+  switch (link_type) {
+    case LinkType::Raw:
+    case LinkType::RawBsd:
+    case LinkType::RawOpenBsd: return DLT_RAW;
+    default: return static_cast<int>(link_type);
+  }
 }
 
 }  // namespace

@@ -40,7 +40,7 @@ Result<PcapReader> PcapReader::open(ChunkStream& stream) {
 }
 
 ReadStatus PcapReader::ended_early(const ChunkStream& stream, uint32_t captured) {
-  if (stream.available() == 0) return ReadStatus::End;
+  if (stream.at_end()) return ReadStatus::End;
   error_ = captured == 0
                ? "ends inside a record header"
                : fmt::format("ends inside a record of {} octets", record_header_octets_ + captured);

@@ -143,7 +143,7 @@ PcapngReader::BlockStatus PcapngReader::load(ChunkStream& stream, Block& block) 
 }
 
 PcapngReader::BlockStatus PcapngReader::at_end(const ChunkStream& stream) {
-  if (stream.available() == 0) return BlockStatus::End;
+  if (stream.at_end()) return BlockStatus::End;
   return broken_block("ends inside a block");
 }
 

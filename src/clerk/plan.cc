@@ -61,7 +61,8 @@ Result<void> check_no_overwrite(const Options& options) {
     for (const std::string& input : options.read) {
       std::error_code not_there;
       if (std::filesystem::equivalent(destination.path, input, not_there)) {
-        return fail("--collector {}: would overwrite the input {}; name another file", destination.name, input);
+        return fail("--collector {}: would overwrite the input {}; name another file",
+                    destination.name, input);
       }
     }
   }

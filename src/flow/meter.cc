@@ -10,6 +10,7 @@ namespace clerk {
 namespace {
 
 using wire::tcp_flag::kSyn;
+constexpr uint8_t kOpensOrEnds = kSyn | wire::tcp_flag::kFin | wire::tcp_flag::kRst;
 
 template <typename Key>
 void note_first_fragment(MeterEntry<Key>& entry, const Headers& headers) {
@@ -19,18 +20,23 @@ void note_first_fragment(MeterEntry<Key>& entry, const Headers& headers) {
   entry.noted_protocol = headers.protocol;
 }
 
-// Whether this packet may not be added to the entry of its key:
-//  - a SYN on an entry that holds a packet other than a SYN may begin a new connection; the ledger,
-//  which
-//    knows whether the old one has ended, joins the two if it has not;
-//  - a first fragment whose ports differ belongs to another datagram with the same identification.
+template <typename Key>
+bool has_noted(const MeterEntry<Key>& entry, const Headers& headers) {
+  return (entry.marks & mark::kHasFirst) != 0 && entry.noted_source_port == headers.source_port &&
+         entry.noted_destination_port == headers.destination_port &&
+         entry.noted_protocol == headers.protocol;
+}
+
+// Whether this packet may not be added to the entry of its key, because the ledger, which knows
+// what came before, may have to tell the two apart:
+//  - a SYN behind anything but plain SYNs may begin a new connection;
+//  - a first fragment behind later ones, or behind a first one with other ports, may belong to
+//  another
+//    datagram with the same identification.
 template <typename Key>
 bool opens_second_entry(const MeterEntry<Key>& entry, const Headers& headers) {
   if (headers.fragment != Fragment::Whole) [[unlikely]] {
-    return headers.fragment == Fragment::First && (entry.marks & mark::kHasFirst) != 0 &&
-           (entry.noted_source_port != headers.source_port ||
-            entry.noted_destination_port != headers.destination_port ||
-            entry.noted_protocol != headers.protocol);
+    return headers.fragment == Fragment::First && !has_noted(entry, headers);
   }
   return (headers.tcp_flags & kSyn) != 0 && (entry.marks & mark::kBeyondSyn) != 0;
 }
@@ -55,7 +61,7 @@ void add_packet(MeterEntry<Key>& entry, const Headers& headers, uint64_t time_ns
   entry.first_ns = std::min(entry.first_ns, time_ns);
   entry.last_ns = std::max(entry.last_ns, time_ns);
   entry.tcp_flags |= headers.tcp_flags;
-  if ((headers.tcp_flags & kSyn) == 0) entry.marks |= mark::kBeyondSyn;
+  if ((headers.tcp_flags & kOpensOrEnds) != kSyn) entry.marks |= mark::kBeyondSyn;
   if (headers.fragment == Fragment::First) [[unlikely]]
     note_first_fragment(entry, headers);
 }
