@@ -94,14 +94,14 @@ class DatagramTable {
 
   [[nodiscard]] bool empty() const { return order_.empty(); }
 
-  // Packets counted here and nowhere else yet. Looks at everything: for checks.
-  [[nodiscard]] uint64_t packets_waiting() const {
-    uint64_t packets = 0;
+  // Adds what is counted here and nowhere else yet. Looks at everything: for checks.
+  void add_waiting_to(uint64_t& packets, uint64_t& octets) const {
     for (const auto& [key, datagram] : datagrams_) {
-      for (const auto& waiting : datagram.waiting)
+      for (const auto& waiting : datagram.waiting) {
         packets += waiting.counters.packets;
+        octets += waiting.counters.octets;
+      }
     }
-    return packets;
   }
 
  private:

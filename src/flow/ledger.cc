@@ -301,14 +301,20 @@ bool Ledger::is_idle() const {
          batch_.empty();
 }
 
-// Invariant: each packet received is metered or ignored; each metered one is exported or held.
+// Invariant: each packet received is metered or ignored; each metered one is exported or held. So
+// are octets.
 void Ledger::check_conservation() const {
-  uint64_t held = ipv4_datagrams_.packets_waiting() + ipv6_datagrams_.packets_waiting();
+  uint64_t packets = 0;
+  uint64_t octets = 0;
+  ipv4_datagrams_.add_waiting_to(packets, octets);
+  ipv6_datagrams_.add_waiting_to(packets, octets);
   for (uint32_t i = records_.oldest(); i != RecordTable::kNone; i = records_.next(i)) {
-    held += records_.counters(i).packets;
+    packets += records_.counters(i).packets;
+    octets += records_.counters(i).octets;
   }
   CHECK(counts_.packets.received == counts_.packets.metered + counts_.packets.ignored_total());
-  CHECK(counts_.packets.metered == counts_.packets_exported + held);
+  CHECK(counts_.packets.metered == counts_.packets_exported + packets);
+  CHECK(counts_.packets.octets_metered == counts_.octets_exported + octets);
 }
 
 }  // namespace clerk
