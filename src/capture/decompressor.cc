@@ -14,9 +14,18 @@ namespace {
 constexpr size_t kInputOctets = 256 * 1024;
 constexpr std::array<uint8_t, 2> kGzipMagic{0x1f, 0x8b};
 constexpr std::array<uint8_t, 4> kZstdMagic{0x28, 0xb5, 0x2f, 0xfd};
+// Behind a first octet of 0x50 to 0x5f: a skippable frame, with which pzstd begins its files (RFC
+// 8878).
+constexpr std::array<uint8_t, 3> kZstdSkippableMagic{0x2a, 0x4d, 0x18};
 
 bool starts_with(std::span<const uint8_t> data, std::span<const uint8_t> magic) {
   return data.size() >= magic.size() && std::equal(magic.begin(), magic.end(), data.begin());
+}
+
+bool is_zstd(std::span<const uint8_t> magic) {
+  if (starts_with(magic, kZstdMagic)) return true;
+  return magic.size() == 4 && magic[0] >> 4 == 5 &&
+         starts_with(magic.subspan(1), kZstdSkippableMagic);
 }
 
 // What both formats share: input is taken a buffer at a time, and an error is told only when all
@@ -126,7 +135,7 @@ class Zstd : public BufferedDecompressor {
 }  // namespace
 
 Result<std::unique_ptr<Decompressor>> Decompressor::for_magic(std::span<const uint8_t> magic) {
-  if (starts_with(magic, kZstdMagic)) return std::make_unique<Zstd>();
+  if (is_zstd(magic)) return std::make_unique<Zstd>();
   if (!starts_with(magic, kGzipMagic)) return nullptr;
   auto gzip = std::make_unique<Gzip>();
   TRY(gzip->start());

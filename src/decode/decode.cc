@@ -1,5 +1,6 @@
 #include "decode/decode.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "decode/byte_reader.h"
@@ -40,17 +41,29 @@ std::string_view explain(Stop stop) {
   std::unreachable();
 }
 
-Stop decode(const Packet& packet, Headers& headers) {
+namespace {
+
+Stop decode_layers(const Packet& packet, Headers& headers) {
   ByteReader reader(packet.data, packet.captured_octets);
   const Stop link = find_network_header(packet.link_type, reader, headers);
   if (link != Stop::Done) return link;
   const auto link_octets = static_cast<uint32_t>(reader.position() - packet.data);
   const uint32_t wire_octets =
       packet.wire_octets > link_octets ? packet.wire_octets - link_octets : 0;
-  const bool cut = reader.left() < wire_octets;
+  const size_t captured_octets = reader.left();
   const Stop network = decode_network(reader, wire_octets, headers);
   if (network != Stop::Done) return network;
+  const bool cut = captured_octets < std::min(wire_octets, headers.octets);
   return decode_transport(reader, cut, headers);
+}
+
+}  // namespace
+
+Stop decode(const Packet& packet, Headers& headers) {
+  const Stop stop = decode_layers(packet, headers);
+  // What the capture did not cut was that short on the wire.
+  const bool cut = packet.captured_octets < packet.wire_octets;
+  return stop == Stop::Truncated && !cut ? Stop::Malformed : stop;
 }
 
 }  // namespace clerk

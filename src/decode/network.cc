@@ -96,7 +96,7 @@ Stop follow_chain(ByteReader& reader, bool cut, Headers& headers) {
   return Stop::Done;
 }
 
-Stop decode_ipv6(ByteReader& reader, uint32_t wire_octets, bool cut, Headers& headers) {
+Stop decode_ipv6(ByteReader& reader, uint32_t wire_octets, Headers& headers) {
   if (!reader.has(kIpv6Octets)) return Stop::Truncated;
   if (reader.octet(0) >> 4 != 6) return Stop::Malformed;
   const auto payload_length = reader.load<uint16_t>(kIpv6LengthAt);
@@ -108,6 +108,7 @@ Stop decode_ipv6(ByteReader& reader, uint32_t wire_octets, bool cut, Headers& he
   headers.tos = static_cast<uint8_t>(reader.load<uint16_t>(0) >> 4);
   headers.fragment = Fragment::Whole;
   headers.identification = 0;
+  const bool cut = reader.left() < std::min(wire_octets, headers.octets);
   reader.limit(headers.octets);
   reader.skip(kIpv6Octets);
   return follow_chain(reader, cut, headers);
@@ -116,9 +117,8 @@ Stop decode_ipv6(ByteReader& reader, uint32_t wire_octets, bool cut, Headers& he
 }  // namespace
 
 Stop decode_network(ByteReader& reader, uint32_t wire_octets, Headers& headers) {
-  const bool cut = reader.left() < wire_octets;
   if (headers.version == IpVersion::V4) return decode_ipv4(reader, wire_octets, headers);
-  return decode_ipv6(reader, wire_octets, cut, headers);
+  return decode_ipv6(reader, wire_octets, headers);
 }
 
 }  // namespace clerk

@@ -1,0 +1,98 @@
+// Any octets as a packet of any link type, whole and cut at each length.
+//
+//   input   link type 1 | octets that the capture cut 2 | packet
+//
+// Each capture lies in heap memory of exactly its size, so that the address sanitizer sees a read
+// behind its end. What must hold besides: whatever a capture of n octets says, unless it is
+// Truncated, a capture of n + 1 octets of the same packet says again, with the same key.
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "base/big_endian.h"
+#include "base/check.h"
+#include "decode/decode.h"
+
+namespace clerk {
+namespace {
+
+constexpr size_t kPrefixesMax = 256;  // as far as headers usually reach; the fuzzer stays fast
+
+constexpr std::array kLinkTypes{LinkType::Ethernet, LinkType::LinuxCooked, LinkType::LinuxCooked2,
+                                LinkType::Raw,      LinkType::RawBsd,      LinkType::RawOpenBsd,
+                                LinkType::Ipv4,     LinkType::Ipv6,        LinkType{147}};
+
+struct Decoded {
+  Stop stop;
+  Headers headers;
+};
+
+void check_headers(const Packet& packet, const Headers& headers) {
+  CHECK(headers.version == IpVersion::V4 || headers.version == IpVersion::V6);
+  const bool v4 = headers.version == IpVersion::V4;
+  const uint8_t* end = packet.data + packet.captured_octets;
+  CHECK(headers.addresses >= packet.data && headers.addresses + (v4 ? 8 : 32) <= end);
+  CHECK(headers.octets >= (v4 ? 20U : 40U));
+  CHECK(headers.vlan_id < 4096);
+  CHECK(headers.fragment == Fragment::Whole || headers.fragment == Fragment::First ||
+        headers.fragment == Fragment::Later);
+  if (headers.fragment == Fragment::Later) {
+    CHECK(headers.source_port == 0 && headers.destination_port == 0 && headers.tcp_flags == 0);
+  }
+  CHECK(!headers.tcp_flags_missing || headers.tcp_flags == 0);
+}
+
+Decoded decode_cut(const uint8_t* data, size_t captured, uint32_t wire_octets, LinkType link_type) {
+  const std::unique_ptr<uint8_t[]> copy(new uint8_t[captured]);
+  std::copy_n(data, captured, copy.get());
+  const Packet packet{.data = copy.get(),
+                      .captured_octets = static_cast<uint32_t>(captured),
+                      .wire_octets = wire_octets,
+                      .link_type = link_type};
+  Decoded decoded{.stop = Stop::LackOfResources, .headers = {}};
+  decoded.stop = decode(packet, decoded.headers);
+  CHECK(decoded.stop <= Stop::DepthLimit);  // the other causes are the meter's
+  if (decoded.stop == Stop::Done) check_headers(packet, decoded.headers);
+  return decoded;
+}
+
+bool same_key(const Headers& left, const Headers& right) {
+  return left.version == right.version && left.protocol == right.protocol &&
+         left.tos == right.tos && left.source_port == right.source_port &&
+         left.destination_port == right.destination_port && left.vlan_id == right.vlan_id &&
+         left.fragment == right.fragment && left.datagram_protocol == right.datagram_protocol &&
+         left.identification == right.identification && left.octets == right.octets;
+}
+
+void check_agreement(const Decoded& shorter, const Decoded& longer) {
+  if (shorter.stop == Stop::Truncated) return;
+  CHECK(longer.stop == shorter.stop);
+  if (shorter.stop == Stop::Done) CHECK(same_key(longer.headers, shorter.headers));
+}
+
+void fuzz(const uint8_t* data, size_t size) {
+  constexpr size_t kChoices = 3;
+  if (size < kChoices) return;
+  const LinkType link_type = kLinkTypes[data[0] % kLinkTypes.size()];
+  const size_t packet_octets = size - kChoices;
+  const auto wire_octets =
+      static_cast<uint32_t>(packet_octets + load_big_endian<uint16_t>(data + 1));
+  const uint8_t* packet = data + kChoices;
+  std::optional<Decoded> shorter;
+  for (size_t captured = 0; captured <= packet_octets; ++captured) {
+    if (captured > kPrefixesMax) captured = packet_octets;
+    const Decoded longer = decode_cut(packet, captured, wire_octets, link_type);
+    if (shorter) check_agreement(*shorter, longer);
+    shorter = longer;
+  }
+}
+
+}  // namespace
+}  // namespace clerk
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  clerk::fuzz(data, size);
+  return 0;
+}
