@@ -1,0 +1,397 @@
+#include "flow/ledger.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+#include "flow/flow_test_support.h"
+
+namespace clerk {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using wire::tcp_flag::kAck;
+using wire::tcp_flag::kFin;
+using wire::tcp_flag::kRst;
+using wire::tcp_flag::kSyn;
+
+constexpr uint32_t kStart = 1000;  // the second at which the packets of most tests begin
+
+uint64_t at(double second) { return static_cast<uint64_t>(second * 1e9); }
+
+DescribedPacket udp(uint64_t time_ns, uint16_t source_port = 1000) {
+  return {.time_ns = time_ns, .source_port = source_port};
+}
+
+DescribedPacket tcp(uint64_t time_ns, uint8_t flags) {
+  return {.time_ns = time_ns, .protocol = wire::protocol::kTcp, .tcp_flags = flags};
+}
+
+DescribedPacket fragment(uint64_t time_ns, DatagramPart part, uint16_t identification = 7) {
+  return {.time_ns = time_ns, .part = part, .identification = identification};
+}
+
+// What most tests ask of a record.
+std::string brief(const Released& released) {
+  return fmt::format("at {}: port {}, {} packets, reason {}", released.second,
+                     released.record.source_port, released.record.packets,
+                     std::to_underlying(released.record.end_reason));
+}
+
+std::vector<std::string> brief(const std::vector<Released>& released) {
+  std::vector<std::string> texts;
+  texts.reserve(released.size());
+  for (const Released& one : released)
+    texts.push_back(brief(one));
+  return texts;
+}
+
+LedgerOptions options_of(uint32_t flows_max, double idle_seconds, double active_seconds) {
+  return {.flows_max = flows_max,
+          .timeouts = {.idle_ns = at(idle_seconds), .active_ns = at(active_seconds)}};
+}
+
+TEST(Ledger, ARecordTellsEverythingAboutItsPackets) {
+  TestLedger ledger;
+  ledger.merge(kStart, {{.time_ns = at(1000.5),
+                         .version = IpVersion::V6,
+                         .source_host = 3,
+                         .destination_host = 4,
+                         .protocol = wire::protocol::kTcp,
+                         .source_port = 1234,
+                         .destination_port = 443,
+                         .vlan_id = 12,
+                         .tos = 0xb9,
+                         .tcp_flags = kSyn,
+                         .octets = 80},
+                        {.time_ns = at(1000.75),
+                         .version = IpVersion::V6,
+                         .source_host = 3,
+                         .destination_host = 4,
+                         .protocol = wire::protocol::kTcp,
+                         .source_port = 1234,
+                         .destination_port = 443,
+                         .vlan_id = 12,
+                         .tos = 0xb8,
+                         .tcp_flags = kAck,
+                         .octets = 1500}});
+  ledger.ledger().release_all();
+  const auto released = ledger.take();
+  ASSERT_EQ(released.size(), 1U);
+  EXPECT_EQ(to_text(released[0]),
+            "at 1001: 2001:db8::3 1234 > 2001:db8::4 443 protocol 6 type 0 vlan 12 tos 185 flags "
+            "0x12: 2 packets 1580 octets 1000500000000 to 1000750000000 reason 4");
+}
+
+TEST(Ledger, IcmpTypeAndCodeAreNoPort) {
+  TestLedger ledger;
+  ledger.merge(kStart, {{.time_ns = at(1000), .protocol = 1, .destination_port = 0x0301}});
+  ledger.ledger().release_all();
+  const auto released = ledger.take();
+  ASSERT_EQ(released.size(), 1U);
+  EXPECT_EQ(released[0].record.icmp_type_code, 0x0301);
+  EXPECT_EQ(released[0].record.destination_port, 0);
+}
+
+TEST(Ledger, AFlowWithoutPacketsIsReportedAtTheIdleTimeout) {
+  TestLedger ledger;
+  ledger.merge(kStart, {udp(at(1000.25)), udp(at(1000.5))});
+  ledger.ledger().advance_to(kStart + 30);
+  EXPECT_THAT(brief(ledger.take()), IsEmpty());
+  ledger.ledger().advance_to(kStart + 31);
+  EXPECT_THAT(brief(ledger.take()), ElementsAre("at 1031: port 1000, 2 packets, reason 1"));
+}
+
+TEST(Ledger, AFlowWhoseIdleTimeoutEndsOnATickIsReportedAtIt) {
+  TestLedger ledger;
+  ledger.merge(kStart, {udp(at(1000))});
+  ledger.ledger().advance_to(kStart + 30);
+  EXPECT_THAT(brief(ledger.take()), ElementsAre("at 1030: port 1000, 1 packets, reason 1"));
+}
+
+TEST(Ledger, AFlowThatGoesOnIsReportedAtTheActiveTimeoutAndBeginsAnew) {
+  TestLedger ledger;
+  for (uint32_t second = kStart; second < kStart + 90; ++second) {
+    ledger.merge(second, {udp(second * kSecond)});
+    ledger.ledger().advance_to(second + 1);
+  }
+  EXPECT_THAT(brief(ledger.take()), ElementsAre("at 1060: port 1000, 60 packets, reason 2"));
+  ledger.ledger().release_all();
+  EXPECT_THAT(brief(ledger.take()), ElementsAre("at 1091: port 1000, 30 packets, reason 4"));
+  EXPECT_EQ(ledger.counts().flows_created, 2U);
+}
+
+TEST(Ledger, AFlowThatIsDueForBothTimeoutsIsReportedAsActive) {
+  TestLedger ledger(options_of(10, 30, 30));
+  ledger.merge(kStart, {udp(at(1000))});
+  ledger.ledger().advance_to(kStart + 30);
+  EXPECT_THAT(brief(ledger.take()), ElementsAre("at 1030: port 1000, 1 packets, reason 2"));
+}
+
+TEST(Ledger, AnEndedFlowIsReportedTwoTicksBehindTheDeltaThatEndedIt) {
+  for (const uint8_t end : {kFin, kRst}) {
+    TestLedger ledger;
+    ledger.merge(kStart, {tcp(at(1000.5), kAck), tcp(at(1000.75), end)});
+    ledger.ledger().advance_to(kStart + 2);
+    EXPECT_THAT(brief(ledger.take()), IsEmpty());
+    ledger.ledger().advance_to(kStart + 3);
+    EXPECT_THAT(brief(ledger.take()), ElementsAre("at 1003: port 1000, 2 packets, reason 3"));
+  }
+}
+
+TEST(Ledger, TrailingPacketsFallIntoTheRecordOfTheEndedFlow) {
+  TestLedger ledger;
+  ledger.merge(kStart, {tcp(at(1000.5), kFin | kAck)});
+  ledger.ledger().advance_to(kStart + 1);
+  ledger.merge(kStart + 1, {tcp(at(1001.5), kAck)});
+  ledger.ledger().advance_to(kStart + 2);
+  ledger.merge(kStart + 2, {tcp(at(1002.99), kRst)});
+  ledger.ledger().advance_to(kStart + 3);
+  EXPECT_THAT(brief(ledger.take()), ElementsAre("at 1003: port 1000, 3 packets, reason 3"));
+  EXPECT_EQ(ledger.counts().flows_created, 1U);
+}
+
+TEST(Ledger, ASynOnAnEndedKeyStartsANewFlow) {
+  TestLedger ledger;
+  ledger.merge(kStart, {tcp(at(1000.1), kFin), tcp(at(1000.2), kSyn), tcp(at(1000.3), kAck)});
+  ledger.ledger().advance_to(kStart + 3);
+  EXPECT_THAT(brief(ledger.take()), ElementsAre("at 1003: port 1000, 1 packets, reason 3"));
+  ledger.ledger().release_all();
+  EXPECT_THAT(brief(ledger.take()), ElementsAre("at 1004: port 1000, 2 packets, reason 4"));
+}
+
+TEST(Ledger, ASynOnAKeyThatHasNotEndedJoinsItsFlow) {
+  TestLedger ledger;
+  ledger.merge(kStart, {tcp(at(1000.1), kAck), tcp(at(1000.2), kSyn)});
+  ledger.ledger().advance_to(kStart + 1);
+  ledger.merge(kStart + 1, {tcp(at(1001.1), kSyn), tcp(at(1001.2), kAck)});
+  ledger.ledger().release_all();
+  EXPECT_THAT(brief(ledger.take()), ElementsAre("at 1002: port 1000, 4 packets, reason 4"));
+}
+
+TEST(Ledger, ASynThatEndsItsOwnFlowIsFollowedByANewOneHoweverTheDeltasAreCut) {
+  const std::array packets{tcp(at(1000.1), kSyn | kRst), tcp(at(1000.2), kSyn)};
+  TestLedger together;
+  together.merge(kStart, packets);
+  TestLedger apart;
+  for (const DescribedPacket& packet : packets)
+    apart.merge(kStart, {packet});
+  EXPECT_EQ(apart.counts().flows_created, 2U);
+  EXPECT_EQ(together.counts().flows_created, 2U);
+}
+
+TEST(Ledger, AnEndDetectedComesBeforeEveryOtherReason) {
+  TestLedger ledger(options_of(1, 30, 60));
+  ledger.merge(kStart, {tcp(at(1000), kFin)});
+  ledger.merge(kStart, {udp(at(1000.5), 1)});  // evicts it
+  ledger.merge(kStart, {tcp(at(1000.6), kRst)});
+  ledger.ledger().release_all();
+  EXPECT_THAT(brief(ledger.take()), ElementsAre("at 1001: port 1000, 1 packets, reason 3",
+                                                "at 1001: port 1, 1 packets, reason 5",
+                                                "at 1001: port 1000, 1 packets, reason 3"));
+}
+
+TEST(Ledger, EvictsTheOldestRecordsFirst) {
+  TestLedger ledger(options_of(2, 30, 60));
+  ledger.merge(kStart, {udp(at(1000.1), 1), udp(at(1000.2), 2), udp(at(1000.3), 3)});
+  ledger.merge(kStart, {udp(at(1000.4), 2), udp(at(1000.5), 4)});
+  ledger.ledger().advance_to(kStart + 1);
+  EXPECT_THAT(brief(ledger.take()), ElementsAre("at 1001: port 1, 1 packets, reason 5",
+                                                "at 1001: port 2, 2 packets, reason 5"));
+  ledger.ledger().release_all();
+  EXPECT_THAT(brief(ledger.take()), ElementsAre("at 1002: port 3, 1 packets, reason 4",
+                                                "at 1002: port 4, 1 packets, reason 4"));
+}
+
+TEST(Ledger, EvictsInTheOrderOfFirstPacketsOfBothVersions) {
+  TestLedger ledger(options_of(1, 30, 60));
+  std::vector<DescribedPacket> packets;
+  for (uint16_t port = 1; port <= 6; ++port) {
+    packets.push_back(udp(at(1000), port));
+    if (port == 1 || port == 4) packets.back().version = IpVersion::V6;
+  }
+  ledger.merge(kStart, packets);
+  ledger.ledger().release_all();
+  const auto released = ledger.take();
+  ASSERT_EQ(released.size(), packets.size());
+  for (size_t i = 0; i < released.size(); ++i)
+    EXPECT_EQ(released[i].record.source_port, packets[i].source_port);
+}
+
+TEST(Ledger, RecordsOfATickLeaveInTheOrderOfTheirFirstPacketsOfBothVersions) {
+  TestLedger ledger;
+  std::vector<DescribedPacket> packets;
+  for (uint16_t port = 1; port <= 600; ++port) {
+    packets.push_back(udp(at(1000) + port, port));
+    if (port % 3 == 0) packets.back().version = IpVersion::V6;
+  }
+  ledger.merge(kStart, packets);
+  ledger.ledger().advance_to(kStart + 40);
+  const auto released = ledger.take();
+  ASSERT_EQ(released.size(), packets.size());
+  for (size_t i = 0; i < released.size(); ++i)
+    EXPECT_EQ(released[i].record.source_port, packets[i].source_port);
+}
+
+TEST(Ledger, AStepBackReleasesEverythingAndLetsTheClockBeginAnew) {
+  TestLedger ledger;
+  ledger.merge(kStart, {udp(at(1000))});
+  ledger.ledger().restart();
+  EXPECT_THAT(brief(ledger.take()), ElementsAre("at 1001: port 1000, 1 packets, reason 4"));
+  ledger.merge(10, {udp(at(10))});
+  ledger.ledger().advance_to(40);
+  EXPECT_THAT(brief(ledger.take()), ElementsAre("at 40: port 1000, 1 packets, reason 1"));
+  EXPECT_EQ(ledger.counts().clock_restarts, 1U);
+}
+
+TEST(Ledger, AJumpOverALongGapIsQuick) {
+  constexpr uint32_t kFar = 4'000'000'000;
+  TestLedger ledger;
+  ledger.merge(kStart, {udp(at(1000)), fragment(at(1000.5), DatagramPart::Later)});
+  const auto start = std::chrono::steady_clock::now();
+  ledger.ledger().advance_to(kFar);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(1));
+  EXPECT_THAT(brief(ledger.take()), ElementsAre("at 1030: port 1000, 1 packets, reason 1",
+                                                "at 1031: port 0, 1 packets, reason 1"));
+  EXPECT_EQ(ledger.ticks().back(), kFar);
+  ledger.merge(kFar, {udp(kFar * kSecond)});
+  ledger.ledger().release_all();
+  EXPECT_THAT(brief(ledger.take()), ElementsAre("at 4000000001: port 1000, 1 packets, reason 4"));
+}
+
+TEST(Ledger, TheLastSecondsOfTimeEndLikeAnyOther) {
+  constexpr uint32_t kEnd = whole_seconds(kTimeEnd);
+  TestLedger ledger;
+  for (uint32_t second = kEnd - 4; second < kEnd; ++second) {
+    const uint64_t time_ns = second * kSecond;
+    ledger.merge(second, {udp(time_ns), tcp(time_ns, kFin), tcp(time_ns, kSyn),
+                          fragment(time_ns, DatagramPart::Later)});
+    ledger.ledger().advance_to(second + 1);
+  }
+  ledger.ledger().release_all();
+  EXPECT_EQ(ledger.counts().packets_exported, 16U);
+}
+
+TEST(Ledger, AFlowFragmentedAndWholeIsOneRecord) {
+  TestLedger ledger;
+  ledger.merge(
+      kStart, {fragment(at(1000.1), DatagramPart::Later), fragment(at(1000.2), DatagramPart::First),
+               fragment(at(1000.3), DatagramPart::Later), udp(at(1000.4))});
+  ledger.ledger().release_all();
+  EXPECT_THAT(brief(ledger.take()), ElementsAre("at 1001: port 1000, 4 packets, reason 4"));
+}
+
+TEST(Ledger, FragmentsFindTheirFirstOneAcrossDeltas) {
+  TestLedger ledger;
+  ledger.merge(kStart, {fragment(at(1000), DatagramPart::Later)});
+  ledger.ledger().advance_to(kStart + 20);
+  ledger.merge(kStart + 20, {fragment(at(1020), DatagramPart::First)});
+  ledger.ledger().advance_to(kStart + 29);
+  ledger.merge(kStart + 29, {fragment(at(1029), DatagramPart::Later)});
+  ledger.ledger().release_all();
+  EXPECT_THAT(brief(ledger.take()), ElementsAre("at 1030: port 1000, 3 packets, reason 4"));
+  EXPECT_EQ(ledger.counts().fragments_orphaned, 0U);
+}
+
+TEST(Ledger, FragmentsWithoutTheirFirstOneGetPortZeroAndAreCounted) {
+  TestLedger ledger(options_of(10, 30, 60));
+  ledger.merge(kStart, {fragment(at(1000), DatagramPart::Later, 1),
+                        fragment(at(1000.5), DatagramPart::Later, 2)});
+  ledger.ledger().advance_to(kStart + 29);
+  EXPECT_EQ(ledger.counts().fragments_orphaned, 0U);
+  ledger.ledger().advance_to(kStart + 31);
+  EXPECT_EQ(ledger.counts().fragments_orphaned, 2U);
+  EXPECT_THAT(brief(ledger.take()), ElementsAre("at 1031: port 0, 2 packets, reason 1"));
+}
+
+TEST(Ledger, TwoDatagramsOfOneIdentificationKeepTheirOwnPorts) {
+  DescribedPacket other = fragment(at(1000.3), DatagramPart::First);
+  other.source_port = 5;
+  TestLedger ledger;
+  ledger.merge(
+      kStart, {fragment(at(1000.1), DatagramPart::First), fragment(at(1000.2), DatagramPart::Later),
+               other, fragment(at(1000.4), DatagramPart::Later)});
+  ledger.ledger().release_all();
+  EXPECT_THAT(brief(ledger.take()), ElementsAre("at 1001: port 1000, 2 packets, reason 4",
+                                                "at 1001: port 5, 2 packets, reason 4"));
+}
+
+TEST(Ledger, ALaterFragmentGoesToTheDatagramSeenBeforeItHoweverTheDeltasAreCut) {
+  DescribedPacket reused = fragment(at(1000.3), DatagramPart::First);
+  reused.source_port = 5;
+  const std::array packets{fragment(at(1000.2), DatagramPart::Later), reused};
+  TestLedger together;
+  TestLedger apart;
+  for (TestLedger* ledger : {&together, &apart})
+    ledger->merge(kStart, {fragment(at(1000.1), DatagramPart::First)});
+  together.merge(kStart, packets);
+  for (const DescribedPacket& packet : packets)
+    apart.merge(kStart, {packet});
+  for (TestLedger* ledger : {&together, &apart})
+    ledger->ledger().release_all();
+  EXPECT_EQ(brief(together.take()), brief(apart.take()));
+}
+
+TEST(Ledger, AFullTableOfDatagramsForgetsTheOldest) {
+  TestLedger ledger;
+  const uint64_t datagrams = DatagramTable<Ipv4Key>::kDatagramsMax + 2;
+  for (uint64_t i = 0; i < datagrams; ++i) {
+    DescribedPacket packet = fragment(at(1000) + i, DatagramPart::Later);
+    packet.identification = static_cast<uint16_t>(i);
+    packet.source_host = static_cast<uint8_t>(i >> 16);
+    ledger.merge(kStart, {packet});
+  }
+  EXPECT_EQ(ledger.counts().fragments_orphaned, 2U);
+}
+
+TEST(Ledger, TheTickFollowsTheRecordsOfItsSecond) {
+  std::vector<std::string> calls;
+  const KeyedHash hash;
+  Meter meter(hash);
+  Ledger ledger(
+      test_options(), hash,
+      {.records =
+           [&](std::span<const FlowRecord> records, uint32_t second) {
+             calls.push_back(fmt::format("{} records at {}", records.size(), second));
+           },
+       .tick = [&](uint32_t second) { calls.push_back(fmt::format("tick {}", second)); }});
+  Delta delta(1024, 16);
+  delta.second = kStart;
+  std::vector<DescribedPacket> packets;
+  packets.reserve(300);
+  for (uint16_t port = 0; port < 300; ++port)
+    packets.push_back(udp(at(1000), port));
+  count_all(meter, packets, delta);
+  ledger.merge(delta);
+  ledger.advance_to(kStart + 30);
+  EXPECT_THAT(calls,
+              ElementsAre("256 records at 1030", "44 records at 1030", "tick 1030", "tick 1030"));
+}
+
+TEST(Ledger, CountsWhatItWasGivenAndWhatItGaveOut) {
+  TestLedger ledger;
+  ledger.merge(kStart, {udp(at(1000), 1), udp(at(1000), 2), udp(at(1000), 1), udp(kTimeEnd)});
+  const LedgerCounts& counts = ledger.counts();
+  EXPECT_EQ(counts.packets.received, 4U);
+  EXPECT_EQ(counts.packets.metered, 3U);
+  EXPECT_EQ(counts.packets.ignored[static_cast<size_t>(Stop::BadTime)], 1U);
+  EXPECT_EQ(counts.packets.octets_metered, 300U);
+  EXPECT_EQ(counts.packets_exported, 0U);
+  ledger.ledger().release_all();
+  EXPECT_EQ(counts.flows_created, 2U);
+  EXPECT_EQ(counts.records_exported, 2U);
+  EXPECT_EQ(counts.packets_exported, 3U);
+  EXPECT_EQ(counts.octets_exported, 300U);
+}
+
+TEST(Ledger, AFlowCostsAtMost160Octets) {
+  constexpr size_t kFlowOctetsMax = 160;
+  const size_t constant = Ledger::octets(1);
+  for (const uint32_t flows_max : {1000U, 81920U, 81921U, 1'000'000U, 4'194'304U, 1U << 30})
+    EXPECT_LE(Ledger::octets(flows_max), kFlowOctetsMax * flows_max + constant) << flows_max;
+}
+
+}  // namespace
+}  // namespace clerk

@@ -1,0 +1,365 @@
+#include "flow/meter.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <map>
+
+#include "flow/flow_test_support.h"
+
+namespace clerk {
+namespace {
+
+using wire::tcp_flag::kAck;
+using wire::tcp_flag::kFin;
+using wire::tcp_flag::kRst;
+using wire::tcp_flag::kSyn;
+
+constexpr uint64_t kTime = 1'700'000'000 * kSecond;
+
+DescribedPacket udp(uint16_t source_port) { return {.time_ns = kTime, .source_port = source_port}; }
+
+DescribedPacket tcp(uint8_t flags) {
+  return {.time_ns = kTime, .protocol = wire::protocol::kTcp, .tcp_flags = flags};
+}
+
+DescribedPacket fragment(DatagramPart part, uint16_t source_port) {
+  return {.time_ns = kTime, .source_port = source_port, .part = part, .identification = 7};
+}
+
+uint64_t ignored(const Delta& delta, Stop stop) {
+  return delta.counts.ignored[static_cast<size_t>(stop)];
+}
+
+class MeterTest : public ::testing::Test {
+ protected:
+  void count(std::initializer_list<DescribedPacket> packets) {
+    count_all(meter_, std::span(packets.begin(), packets.size()), delta_);
+  }
+
+  KeyedHash hash_;
+  Meter meter_{hash_};
+  Delta delta_{4, 4};
+};
+
+TEST_F(MeterTest, AddsThePacketsOfAFlow) {
+  DescribedPacket late = udp(1);
+  late.time_ns -= 5;
+  late.tos = 3;  // ECN does not split a flow
+  count({udp(1), late, udp(1)});
+  ASSERT_EQ(delta_.ipv4.size(), 1U);
+  const auto& entry = delta_.ipv4[0];
+  EXPECT_EQ(entry.packets, 3U);
+  EXPECT_EQ(entry.octets, 300U);
+  EXPECT_EQ(entry.first_ns, kTime - 5);
+  EXPECT_EQ(entry.last_ns, kTime);
+  EXPECT_EQ(entry.tos, 0U);
+  EXPECT_EQ(entry.ordinal, 0U);
+  EXPECT_EQ(entry.hash, hash_(entry.key));
+}
+
+TEST_F(MeterTest, KeepsIpv4AndIpv6Apart) {
+  DescribedPacket ipv6 = udp(1);
+  ipv6.version = IpVersion::V6;
+  count({udp(1), ipv6, ipv6});
+  ASSERT_EQ(delta_.ipv4.size(), 1U);
+  ASSERT_EQ(delta_.ipv6.size(), 1U);
+  EXPECT_EQ(delta_.ipv6[0].packets, 2U);
+  EXPECT_EQ(delta_.ipv6[0].ordinal, 1U);
+}
+
+TEST_F(MeterTest, ASynBehindAnythingElseOpensASecondEntry) {
+  count({tcp(kSyn), tcp(kSyn), tcp(kAck), tcp(kSyn), tcp(kAck)});
+  ASSERT_EQ(delta_.ipv4.size(), 2U);
+  EXPECT_EQ(delta_.ipv4[0].packets, 3U);
+  EXPECT_EQ(delta_.ipv4[1].packets, 2U);
+  EXPECT_EQ(delta_.ipv4[1].ordinal, 3U);
+  EXPECT_TRUE(delta_.ipv4[0].marks & mark::kSynOpened);
+  EXPECT_TRUE(delta_.ipv4[1].marks & mark::kSynOpened);
+}
+
+TEST_F(MeterTest, AnEntryThatBeganWithoutASynIsNotMarkedSo) {
+  count({tcp(kAck), tcp(kFin | kAck)});
+  ASSERT_EQ(delta_.ipv4.size(), 1U);
+  EXPECT_FALSE(delta_.ipv4[0].marks & mark::kSynOpened);
+  EXPECT_EQ(delta_.ipv4[0].tcp_flags, kFin | kAck);
+}
+
+TEST_F(MeterTest, NotesThePortsOfADatagramWhenItsFirstFragmentComes) {
+  count({fragment(DatagramPart::First, 5), fragment(DatagramPart::Later, 0)});
+  ASSERT_EQ(delta_.ipv4.size(), 1U);
+  const auto& entry = delta_.ipv4[0];
+  EXPECT_TRUE(entry.key.is_datagram());
+  EXPECT_TRUE(entry.marks & mark::kHasFirst);
+  EXPECT_EQ(entry.noted_source_port, 5);
+  EXPECT_EQ(entry.noted_destination_port, 2000);
+  EXPECT_EQ(entry.noted_protocol, wire::protocol::kUdp);
+  EXPECT_EQ(entry.packets, 2U);
+}
+
+TEST_F(MeterTest, ASynThatAlsoEndsItsFlowIsFollowedByASecondEntry) {
+  for (const uint8_t end : {kFin, kRst}) {
+    delta_.clear();
+    count({tcp(kSyn | end), tcp(kSyn)});
+    EXPECT_EQ(delta_.ipv4.size(), 2U);
+  }
+}
+
+TEST_F(MeterTest, AFirstFragmentBehindLaterOnesOpensASecondEntry) {
+  count({fragment(DatagramPart::Later, 0), fragment(DatagramPart::First, 5),
+         fragment(DatagramPart::Later, 0)});
+  ASSERT_EQ(delta_.ipv4.size(), 2U);
+  EXPECT_FALSE(delta_.ipv4[0].marks & mark::kHasFirst);
+  EXPECT_TRUE(delta_.ipv4[1].marks & mark::kHasFirst);
+  EXPECT_EQ(delta_.ipv4[1].packets, 2U);
+}
+
+TEST_F(MeterTest, AFirstFragmentWithOtherPortsOpensASecondEntry) {
+  count({fragment(DatagramPart::First, 5), fragment(DatagramPart::First, 6),
+         fragment(DatagramPart::First, 6)});
+  ASSERT_EQ(delta_.ipv4.size(), 2U);
+  EXPECT_EQ(delta_.ipv4[0].noted_source_port, 5);
+  EXPECT_EQ(delta_.ipv4[1].noted_source_port, 6);
+  EXPECT_EQ(delta_.ipv4[1].packets, 2U);
+}
+
+TEST_F(MeterTest, AFullTableCountsKnownFlowsAndIgnoresNewOnes) {
+  count({udp(1), udp(2), udp(3), udp(4), udp(5), udp(4), udp(5)});
+  EXPECT_EQ(ignored(delta_, Stop::LackOfResources), 2U);
+  EXPECT_EQ(delta_.counts.metered, 5U);
+  EXPECT_EQ(delta_.counts.octets_metered, 500U);
+  EXPECT_EQ(delta_.ipv4[3].packets, 2U);
+}
+
+TEST_F(MeterTest, TellsBeforehandWhetherThereIsRoom) {
+  EXPECT_TRUE(delta_.has_room_for(4));
+  count({udp(1)});
+  EXPECT_TRUE(delta_.has_room_for(3));
+  EXPECT_FALSE(delta_.has_room_for(4));
+  delta_.clear();
+  EXPECT_TRUE(delta_.has_room_for(4));
+}
+
+TEST_F(MeterTest, APacketWithoutAUsableTimeIsIgnored) {
+  DescribedPacket last = udp(1);
+  last.time_ns = kTimeEnd - 1;
+  DescribedPacket behind = udp(1);
+  behind.time_ns = kTimeEnd;
+  count({last, behind});
+  EXPECT_EQ(delta_.counts.received, 2U);
+  EXPECT_EQ(delta_.counts.metered, 1U);
+  EXPECT_EQ(ignored(delta_, Stop::BadTime), 1U);
+}
+
+TEST_F(MeterTest, APacketThatIsNoIpIsIgnoredByItsCause) {
+  const std::vector<uint8_t> arp = [] {
+    std::vector<uint8_t> frame(60);
+    frame[12] = 0x08;
+    frame[13] = 0x06;
+    return frame;
+  }();
+  const std::array packets{
+      Packet{.data = arp.data(), .time_ns = kTime, .captured_octets = 60, .wire_octets = 60}};
+  meter_.count(packets, delta_);
+  EXPECT_EQ(delta_.counts.received, 1U);
+  EXPECT_EQ(ignored(delta_, Stop::NonIp), 1U);
+  EXPECT_EQ(delta_.counts.metered, 0U);
+}
+
+TEST_F(MeterTest, ATcpHeaderCutBehindItsPortsIsCounted) {
+  const std::vector<uint8_t> frame = frame_of(tcp(kAck));
+  const uint32_t cut = 14 + 20 + 8;
+  const std::array packets{Packet{.data = frame.data(),
+                                  .time_ns = kTime,
+                                  .captured_octets = cut,
+                                  .wire_octets = static_cast<uint32_t>(frame.size())}};
+  meter_.count(packets, delta_);
+  EXPECT_EQ(delta_.counts.metered, 1U);
+  EXPECT_EQ(delta_.counts.tcp_flags_missing, 1U);
+  EXPECT_EQ(delta_.ipv4[0].tcp_flags, 0);
+}
+
+// --- The meter against a twin that takes one packet at a time and keeps its entries in a map ---
+
+struct TwinEntry {
+  DescribedPacket first_packet;
+  uint32_t ordinal = 0;
+  uint64_t packets = 0;
+  uint64_t octets = 0;
+  uint64_t first_ns = UINT64_MAX;
+  uint64_t last_ns = 0;
+  uint8_t tcp_flags = 0;
+  bool beyond_syn = false;
+  std::optional<TransportKey> noted = {};
+};
+
+TransportKey ports_of(const DescribedPacket& packet) {
+  return {packet.source_port, packet.destination_port, packet.protocol};
+}
+
+class MeterTwin {
+ public:
+  explicit MeterTwin(size_t entries_max) : entries_max_(entries_max) {}
+
+  void count(const DescribedPacket& packet) {
+    const uint32_t ordinal = received_++;
+    if (packet.time_ns >= kTimeEnd) return;
+    TwinEntry* entry = entry_for(packet, ordinal);
+    if (entry == nullptr) {
+      ++without_room_;
+      return;
+    }
+    ++entry->packets;
+    entry->octets += packet.octets;
+    entry->first_ns = std::min(entry->first_ns, packet.time_ns);
+    entry->last_ns = std::max(entry->last_ns, packet.time_ns);
+    const uint8_t flags = flags_of(packet);
+    entry->tcp_flags |= flags;
+    const bool plain_syn = (flags & kSyn) != 0 && (flags & (kFin | kRst)) == 0;
+    entry->beyond_syn = entry->beyond_syn || !plain_syn;
+    if (packet.part == DatagramPart::First) entry->noted = ports_of(packet);
+  }
+
+  [[nodiscard]] const std::vector<TwinEntry>& entries(IpVersion version) const {
+    return version == IpVersion::V4 ? ipv4_ : ipv6_;
+  }
+  [[nodiscard]] uint32_t received() const { return received_; }
+  [[nodiscard]] uint64_t without_room() const { return without_room_; }
+
+ private:
+  static uint8_t flags_of(const DescribedPacket& packet) {
+    return packet.protocol == wire::protocol::kTcp ? packet.tcp_flags : uint8_t{0};
+  }
+
+  static std::string name_of(const DescribedPacket& packet) {
+    const bool whole = packet.part == DatagramPart::Whole;
+    return fmt::format("{} {} {} {} {} {} {}", packet.source_host, packet.protocol, packet.tos >> 2,
+                       packet.vlan_id, whole, whole ? packet.source_port : packet.identification,
+                       whole ? packet.destination_port : 0);
+  }
+
+  static bool opens_second(const TwinEntry& entry, const DescribedPacket& packet) {
+    switch (packet.part) {
+      case DatagramPart::Whole: return (flags_of(packet) & kSyn) != 0 && entry.beyond_syn;
+      case DatagramPart::First: return entry.noted != ports_of(packet);
+      case DatagramPart::Later: break;
+    }
+    return false;
+  }
+
+  TwinEntry* entry_for(const DescribedPacket& packet, uint32_t ordinal) {
+    auto& entries = packet.version == IpVersion::V4 ? ipv4_ : ipv6_;
+    auto& newest = packet.version == IpVersion::V4 ? newest4_ : newest6_;
+    const auto found = newest.find(name_of(packet));
+    if (found != newest.end() && !opens_second(entries[found->second], packet))
+      return &entries[found->second];
+    if (entries.size() == entries_max_) return nullptr;
+    newest[name_of(packet)] = entries.size();
+    return &entries.emplace_back(packet, ordinal);
+  }
+
+  size_t entries_max_;
+  std::vector<TwinEntry> ipv4_;
+  std::vector<TwinEntry> ipv6_;
+  std::map<std::string, size_t> newest4_;
+  std::map<std::string, size_t> newest6_;
+  uint32_t received_ = 0;
+  uint64_t without_room_ = 0;
+};
+
+template <typename Key>
+Key key_of(const DescribedPacket& packet) {
+  Key key{};
+  std::memcpy(key.source.data(), address_of(Key::kVersion, packet.source_host).octets.data(),
+              Key::kAddressOctets);
+  std::memcpy(key.destination.data(),
+              address_of(Key::kVersion, packet.destination_host).octets.data(),
+              Key::kAddressOctets);
+  key.tail = {.source_port = packet.source_port,
+              .destination_port = packet.destination_port,
+              .protocol = packet.protocol,
+              .dscp = static_cast<uint8_t>(packet.tos >> 2),
+              .vlan_and_datagram = packet.vlan_id};
+  if (packet.part != DatagramPart::Whole) {
+    key.tail.source_port = 0;
+    key.tail.destination_port = packet.identification;
+    key.tail.vlan_and_datagram |= kDatagramBit;
+  }
+  return key;
+}
+
+template <typename Key>
+void expect_same_entry(const MeterEntry<Key>& entry, const TwinEntry& twin) {
+  EXPECT_EQ(entry.key, key_of<Key>(twin.first_packet));
+  EXPECT_EQ(entry.ordinal, twin.ordinal);
+  EXPECT_EQ(entry.packets, twin.packets);
+  EXPECT_EQ(entry.octets, twin.octets);
+  EXPECT_EQ(entry.first_ns, twin.first_ns);
+  EXPECT_EQ(entry.last_ns, twin.last_ns);
+  EXPECT_EQ(entry.tcp_flags, twin.tcp_flags);
+  EXPECT_EQ(entry.tos, twin.first_packet.tos);
+  const bool is_tcp = twin.first_packet.protocol == wire::protocol::kTcp;
+  const bool syn_opened = is_tcp && (twin.first_packet.tcp_flags & kSyn) != 0;
+  EXPECT_EQ((entry.marks & mark::kSynOpened) != 0, syn_opened);
+  EXPECT_EQ((entry.marks & mark::kHasFirst) != 0, twin.noted.has_value());
+  if (!twin.noted) return;
+  const TransportKey noted{entry.noted_source_port, entry.noted_destination_port,
+                           entry.noted_protocol};
+  EXPECT_EQ(noted, *twin.noted);
+}
+
+template <typename Key>
+void expect_same_entries(const MeterTable<Key>& table, const std::vector<TwinEntry>& twins) {
+  ASSERT_EQ(table.size(), twins.size());
+  for (uint32_t i = 0; i < table.size() && !::testing::Test::HasFailure(); ++i)
+    expect_same_entry(table[i], twins[i]);
+}
+
+DescribedPacket random_packet(Dice& dice) {
+  DescribedPacket packet{.time_ns = kTime + dice.below(1000),
+                         .version = dice.one_of({IpVersion::V4, IpVersion::V6}),
+                         .source_host = static_cast<uint8_t>(dice.below(3)),
+                         .protocol = dice.one_of<uint8_t>({6, 17}),
+                         .source_port = static_cast<uint16_t>(dice.below(3)),
+                         .vlan_id = dice.one_of<uint16_t>({0, 0, 5}),
+                         .tos = dice.one_of<uint8_t>({0, 1, 0x28}),
+                         .octets = static_cast<uint32_t>(100 + dice.below(1000)),
+                         .identification = static_cast<uint16_t>(dice.below(3))};
+  if (dice.one_in(50)) packet.time_ns = kTimeEnd;
+  if (packet.protocol == wire::protocol::kTcp) {
+    packet.tcp_flags =
+        dice.one_of<uint8_t>({kAck, kAck, kSyn, kSyn | kAck, kFin | kAck, kSyn | kRst});
+  } else {
+    packet.part = dice.one_of({DatagramPart::Whole, DatagramPart::First, DatagramPart::Later});
+  }
+  return packet;
+}
+
+TEST(MeterAndTwin, AgreeOnRandomBatches) {
+  for (const uint32_t entries : {16U, 64U, 1024U}) {
+    Dice dice(entries);
+    const KeyedHash hash;
+    Meter meter(hash);
+    Delta delta(entries, entries);
+    for (int round = 0; round < 20; ++round) {
+      MeterTwin twin(entries);
+      delta.clear();
+      for (int batch = 0; batch < 20; ++batch) {
+        std::vector<DescribedPacket> packets(1 + dice.below(uint64_t{2} * Meter::kBatchMax));
+        std::ranges::generate(packets, [&] { return random_packet(dice); });
+        count_all(meter, packets, delta);
+        for (const DescribedPacket& packet : packets)
+          twin.count(packet);
+      }
+      expect_same_entries(delta.ipv4, twin.entries(IpVersion::V4));
+      expect_same_entries(delta.ipv6, twin.entries(IpVersion::V6));
+      ASSERT_EQ(delta.counts.received, twin.received());
+      ASSERT_EQ(ignored(delta, Stop::LackOfResources), twin.without_room());
+      ASSERT_EQ(delta.counts.received, delta.counts.metered + delta.counts.ignored_total());
+      ASSERT_FALSE(HasFailure());
+    }
+  }
+}
+
+}  // namespace
+}  // namespace clerk
