@@ -3,7 +3,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
-#include <map>
 
 #include "capture/packet_filter.h"
 #include "clerk/spelling.h"
@@ -40,6 +39,7 @@ struct Raw {
   std::vector<std::string> collectors;
   double active_seconds = kDefaultActiveSeconds;
   double idle_seconds = kDefaultIdleSeconds;
+  std::string time_unit = "ns";
 };
 
 // --Some-flag=a-b becomes --Some_flag=a-b: one spelling is registered, both are accepted.
@@ -64,9 +64,6 @@ void add_input_flags(CLI::App& app, Options& options) {
 }
 
 void add_output_flags(CLI::App& app, Options& options, Raw& raw) {
-  static const std::map<std::string, ipfix::TimeUnit> kUnits{{"ns", ipfix::TimeUnit::Nanoseconds},
-                                                             {"us", ipfix::TimeUnit::Microseconds},
-                                                             {"ms", ipfix::TimeUnit::Milliseconds}};
   app.add_option(
          "--collector", raw.collectors,
          "where flows go. HOST:PORT or udp://HOST:PORT sends IPFIX over UDP (port 4739 if none is\n"
@@ -84,10 +81,10 @@ void add_output_flags(CLI::App& app, Options& options, Raw& raw) {
       ->type_name("N")
       ->check(CLI::Range(uint64_t{0}, kRecordsPerSecondMax))
       ->default_val(kDefaultRecordsPerSecond);
-  app.add_option("--timestamps", options.time_unit,
-                 "flow times as IPFIX elements 156/157 (ns), 154/155 (us) or 152/153 (ms) [ns]")
+  app.add_option("--timestamps", raw.time_unit,
+                 "flow times as IPFIX elements 156/157 (ns), 154/155 (us) or 152/153 (ms)")
       ->type_name("ns|us|ms")
-      ->transform(CLI::CheckedTransformer(kUnits).description(""));
+      ->capture_default_str();
 }
 
 void add_flow_flags(CLI::App& app, Options& options, Raw& raw) {
@@ -139,6 +136,13 @@ Answer unknown_argument(const CLI::App& app, const std::string& argument) {
       fmt::format("unknown flag {}; did you mean {}?", name, nearest(name, known_flags(app))));
 }
 
+Result<ipfix::TimeUnit> time_unit(std::string_view text) {
+  if (text == "ns") return ipfix::TimeUnit::Nanoseconds;
+  if (text == "us") return ipfix::TimeUnit::Microseconds;
+  if (text == "ms") return ipfix::TimeUnit::Milliseconds;
+  return fail("--timestamps {}: choose ns, us or ms", text);
+}
+
 Result<void> finish(const Raw& raw, Options& options) {
   if (options.read.empty()) return fail("nothing to read; name a capture file with --read FILE");
   for (const std::string& text : raw.collectors) {
@@ -148,6 +152,7 @@ Result<void> finish(const Raw& raw, Options& options) {
   options.active_timeout_ns =
       TRY(timeout("--upload_every_secs (--active_timeout)", raw.active_seconds));
   options.idle_timeout_ns = TRY(timeout("--flow_timeout_secs (--idle_timeout)", raw.idle_seconds));
+  options.time_unit = TRY(time_unit(raw.time_unit));
   TRY(PacketFilter::create(options.filter));
   return {};
 }

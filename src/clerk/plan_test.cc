@@ -1,0 +1,61 @@
+#include "clerk/plan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <filesystem>
+
+#include "testing/temp_file.h"
+
+namespace clerk {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+Options options_of(const std::string& input, const std::string& collector) {
+  return {
+      .read = {input}, .collectors = {parse_destination(collector).value()}, .flows_max = 4194304};
+}
+
+TEST(Plan, TellsTheMemoryOfFlowsAndMeters) {
+  Options options{.threads = 1, .flows_max = 4194304};
+  const std::string one = describe_memory(options);
+  EXPECT_THAT(one, StartsWith("memory: at most "));
+  EXPECT_THAT(one, HasSubstr(" for 4194304 flows and "));
+  EXPECT_THAT(one, HasSubstr(" for 1 meter"));
+  options.threads = 4;
+  EXPECT_THAT(describe_memory(options), HasSubstr(" for 4 meters"));
+}
+
+TEST(Plan, RefusesToOverwriteAnInputWhateverItsPathIsCalled) {
+  const TempDirectory directory;
+  const std::string input = directory.write("x.pcap", std::array<uint8_t, 1>{0});
+  const std::string link = directory.path_of("link");
+  std::filesystem::create_symlink(input, link);
+  for (const std::string& output : {input, link, directory.path() + "/./x.pcap"}) {
+    const auto checked = check_no_overwrite(options_of(input, "csv:" + output));
+    ASSERT_FALSE(checked) << output;
+    EXPECT_THAT(
+        checked.error().message,
+        StartsWith(fmt::format("--collector csv:{}: would overwrite the input {}", output, input)));
+  }
+  EXPECT_TRUE(check_no_overwrite(options_of(input, "csv:" + directory.path_of("y"))));
+}
+
+TEST(Plan, DashesAreNoFileToOverwrite) {
+  EXPECT_TRUE(check_no_overwrite(options_of("-", "stdout")));
+}
+
+TEST(Plan, FailsOnAnInputThatCannotBeRead) {
+  const TempDirectory directory;
+  const std::string input = directory.write("x.pcap", std::array<uint8_t, 4>{1, 2, 3, 4});
+  const StopRequest stop = StopRequest::create().value();
+  const auto checked = check_plan(options_of(input, "stdout"), stop);
+  ASSERT_FALSE(checked);
+  EXPECT_THAT(checked.error().message, HasSubstr(input));
+}
+
+}  // namespace
+}  // namespace clerk

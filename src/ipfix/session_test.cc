@@ -1,0 +1,226 @@
+#include "ipfix/session.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "ipfix/ipfix_test_support.h"
+
+namespace clerk::ipfix {
+namespace {
+
+using ::testing::ElementsAre;
+
+// A session whose messages are decoded as they leave.
+class TestSession {
+ public:
+  explicit TestSession(const SessionOptions& options = {.repeat_templates = true})
+      : session_(options, [this](std::span<const uint8_t> octets, uint32_t records) {
+          receive(octets, records);
+        }) {}
+
+  void add(const std::vector<FlowRecord>& records, uint32_t second) {
+    session_.add(records, second);
+  }
+  void add(uint32_t records, IpVersion version, uint32_t second) {
+    for (uint32_t i = 0; i < records; ++i)
+      session_.add(std::array{random_.next(version)}, second);
+  }
+
+  Session& session() { return session_; }
+  [[nodiscard]] const std::vector<IpfixMessage>& messages() const { return messages_; }
+
+  // Of each message what it holds: "T" for templates or the number of its records.
+  [[nodiscard]] std::vector<std::string> contents() const {
+    std::vector<std::string> texts;
+    texts.reserve(messages_.size());
+    for (const IpfixMessage& message : messages_)
+      texts.push_back(message.templates > 0 ? "T" : std::to_string(message.records.size()));
+    return texts;
+  }
+
+ private:
+  void receive(std::span<const uint8_t> octets, uint32_t records) {
+    auto message = reader_.read(octets);
+    ASSERT_TRUE(message) << message.error().message;
+    EXPECT_EQ(message->records.size(), records);
+    messages_.push_back(*std::move(message));
+  }
+
+  IpfixReader reader_;
+  RandomRecords random_;
+  std::vector<IpfixMessage> messages_;
+  Session session_;
+};
+
+TEST(Session, SendsTheTemplatesFirst) {
+  TestSession session;
+  session.add(1, IpVersion::V6, 1000);
+  session.session().flush(1000);
+  EXPECT_THAT(session.contents(), ElementsAre("T", "1"));
+  EXPECT_EQ(session.messages()[0].templates, 2U);
+}
+
+TEST(Session, SendsTheTemplatesAlsoWithoutARecord) {
+  TestSession session;
+  session.session().flush(1000);
+  EXPECT_THAT(session.contents(), ElementsAre("T"));
+}
+
+TEST(Session, SendsAMessageWhenItIsFull) {
+  TestSession session;
+  session.add(24, IpVersion::V4, 1000);
+  EXPECT_THAT(session.contents(), ElementsAre("T", "23"));
+  EXPECT_EQ(session.messages()[1].octets, 1400U);
+  session.add(17, IpVersion::V6, 1000);
+  EXPECT_THAT(session.contents(), ElementsAre("T", "23", "16"));
+  session.session().flush(1000);
+  EXPECT_THAT(session.contents(), ElementsAre("T", "23", "16", "1", "1"));
+}
+
+TEST(Session, SendsNothingTwice) {
+  TestSession session;
+  session.add(3, IpVersion::V4, 1000);
+  session.session().flush(1000);
+  session.session().flush(1000);
+  session.session().flush(1001);
+  EXPECT_THAT(session.contents(), ElementsAre("T", "3"));
+}
+
+TEST(Session, StampsMessagesWithTheExportClockAndTheObservationDomain) {
+  TestSession session({.observation_domain = 77, .repeat_templates = true});
+  session.add(1, IpVersion::V4, 1000);
+  session.session().flush(1001);
+  for (const IpfixMessage& message : session.messages()) {
+    EXPECT_EQ(message.export_second, 1001U);
+    EXPECT_EQ(message.observation_domain, 77U);
+  }
+}
+
+TEST(Session, CountsOnlyDataRecordsInItsSequenceNumbers) {
+  TestSession session;
+  std::vector<uint32_t> sequence;
+  for (const uint32_t second : {1000U, 1030U, 1060U}) {
+    session.add(25, IpVersion::V4, second);
+    session.session().flush(second);
+  }
+  for (const IpfixMessage& message : session.messages())
+    sequence.push_back(message.sequence);
+  EXPECT_THAT(session.contents(), ElementsAre("T", "23", "2", "T", "23", "2", "T", "23", "2"));
+  EXPECT_THAT(sequence, ElementsAre(0, 0, 23, 25, 25, 48, 50, 50, 73));
+}
+
+TEST(Session, RepeatsTheTemplatesAfter30Seconds) {
+  TestSession session;
+  for (uint32_t second = 1000; second <= 1060; ++second)
+    session.session().flush(second);
+  ASSERT_THAT(session.contents(), ElementsAre("T", "T", "T"));
+  EXPECT_EQ(session.messages()[1].export_second, 1030U);
+  EXPECT_EQ(session.messages()[2].export_second, 1060U);
+}
+
+TEST(Session, RepeatsTheTemplatesInEvery4096Messages) {
+  TestSession session;
+  session.add(10'000 * 23 + 1, IpVersion::V4, 1000);
+  std::vector<size_t> templates;
+  for (size_t i = 0; i < session.messages().size(); ++i) {
+    if (session.messages()[i].templates > 0) templates.push_back(i);
+  }
+  EXPECT_THAT(templates, ElementsAre(0, 4096, 8192));
+}
+
+TEST(Session, RepeatsTheTemplatesWhenTheClockWentBack) {
+  TestSession session;
+  session.session().flush(1000);
+  session.session().flush(999);
+  EXPECT_THAT(session.contents(), ElementsAre("T", "T"));
+}
+
+TEST(Session, SendsTheTemplatesOnceOverAReliableTransport) {
+  TestSession session({.repeat_templates = false});
+  for (const uint32_t second : {1000U, 2000U, 500U}) {
+    session.add(1, IpVersion::V4, second);
+    session.session().flush(second);
+  }
+  session.add(5000 * 23, IpVersion::V4, 3000);
+  const auto contents = session.contents();
+  EXPECT_EQ(std::ranges::count(contents, "T"), 1);
+  EXPECT_EQ(contents[0], "T");
+}
+
+TEST(Session, KeepsMessagesBelowALowerLimit) {
+  TestSession session;
+  session.session().lower_message_octets(500);
+  session.add(100, IpVersion::V4, 1000);
+  session.add(100, IpVersion::V6, 1000);
+  session.session().flush(1000);
+  size_t records = 0;
+  for (const IpfixMessage& message : session.messages()) {
+    EXPECT_LE(message.octets, 500U);
+    records += message.records.size();
+  }
+  EXPECT_EQ(records, 200U);
+  EXPECT_EQ(session.messages()[1].records.size(), 8U);
+}
+
+TEST(Session, NeverRaisesTheLimitAgain) {
+  TestSession session;
+  EXPECT_EQ(session.session().message_octets_max(), 1400U);
+  session.session().lower_message_octets(9000);
+  EXPECT_EQ(session.session().message_octets_max(), 1400U);
+  session.session().lower_message_octets(600);
+  session.session().lower_message_octets(1000);
+  EXPECT_EQ(session.session().message_octets_max(), 600U);
+}
+
+TEST(Session, AlwaysHasRoomForARecord) {
+  TestSession session;
+  session.session().lower_message_octets(0);
+  EXPECT_EQ(session.session().message_octets_max(), Session::kMessageOctetsMin);
+  session.add(2, IpVersion::V6, 1000);
+  session.session().flush(1000);
+  EXPECT_THAT(session.contents(), ElementsAre("T", "1", "1"));
+}
+
+TEST(Session, ALimitBelowWhatAMessageAlreadyHoldsTakesEffectWithTheNext) {
+  TestSession session;
+  session.add(10, IpVersion::V4, 1000);
+  session.session().lower_message_octets(200);
+  session.add(3, IpVersion::V4, 1000);
+  session.session().flush(1000);
+  EXPECT_THAT(session.contents(), ElementsAre("T", "10", "3"));
+}
+
+TEST(Session, IsDecodedToWhatItWasGivenInTheOrderOfEachTemplate) {
+  RandomRecords random;
+  std::vector<FlowRecord> given;
+  given.reserve(2000);
+  for (int i = 0; i < 2000; ++i)
+    given.push_back(random.next());
+  for (const TimeUnit unit :
+       {TimeUnit::Nanoseconds, TimeUnit::Microseconds, TimeUnit::Milliseconds}) {
+    TestSession session({.time_unit = unit, .repeat_templates = true});
+    session.add(given, 1000);
+    session.session().flush(1000);
+    for (const IpVersion version : {IpVersion::V4, IpVersion::V6}) {
+      std::vector<IpfixRecord> decoded;
+      for (const IpfixMessage& message : session.messages()) {
+        std::ranges::copy_if(message.records, std::back_inserter(decoded), [=](const auto& record) {
+          return record.template_id == template_id(version);
+        });
+      }
+      std::vector<FlowRecord> wanted;
+      std::ranges::copy_if(given, std::back_inserter(wanted),
+                           [=](const auto& record) { return record.version() == version; });
+      ASSERT_EQ(decoded.size(), wanted.size());
+      for (size_t i = 0; i < decoded.size() && !HasFailure(); ++i)
+        expect_decoded(decoded[i], wanted[i], unit);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace clerk::ipfix

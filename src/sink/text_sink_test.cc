@@ -1,0 +1,95 @@
+#include "sink/text_sink.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cerrno>
+
+#include "sink/sink_test_support.h"
+#include "testing/temp_file.h"
+
+namespace clerk {
+namespace {
+
+std::array<FlowRecord, 2> records() {
+  FlowRecord ipv4{.packets = 1};
+  FlowRecord ipv6{.packets = 2};
+  ipv6.source.version = ipv6.destination.version = IpVersion::V6;
+  return {ipv4, ipv6};
+}
+
+std::unique_ptr<Sink> create(const std::string& path, TextFormat format) {
+  auto sink = TextSink::create("text:" + path, path, format, ipfix::TimeUnit::Milliseconds);
+  EXPECT_TRUE(sink);
+  return *std::move(sink);
+}
+
+TEST(TextSink, WritesAHeaderAndALineForEachRecord) {
+  const TempDirectory directory;
+  const std::string path = directory.path_of("flows.csv");
+  const auto sink = create(path, TextFormat::Csv);
+  sink->add(records(), 1000);
+  sink->flush(1000);
+  fmt::memory_buffer wanted;
+  wanted.append(kCsvHeader);
+  for (const FlowRecord& record : records())
+    append_csv(wanted, record);
+  EXPECT_EQ(read_text(path), to_string(wanted));
+}
+
+TEST(TextSink, WritesTheHeaderAlsoWithoutARecord) {
+  const TempDirectory directory;
+  const std::string path = directory.path_of("flows.csv");
+  create(path, TextFormat::Csv)->flush(1000);
+  EXPECT_EQ(read_text(path), kCsvHeader);
+}
+
+TEST(TextSink, WritesAnObjectOfItsTemplateForEachRecord) {
+  const TempDirectory directory;
+  const std::string path = directory.path_of("flows.json");
+  const auto sink = create(path, TextFormat::Json);
+  sink->add(records(), 1000);
+  sink->flush(1000);
+  constexpr auto kUnit = ipfix::TimeUnit::Milliseconds;
+  fmt::memory_buffer wanted;
+  append_json(wanted, records()[0], ipfix::default_fields<IpVersion::V4>(kUnit));
+  append_json(wanted, records()[1], ipfix::default_fields<IpVersion::V6>(kUnit));
+  EXPECT_EQ(read_text(path), to_string(wanted));
+}
+
+TEST(TextSink, CountsRecordsAsSentOnceTheyAreFlushed) {
+  const TempDirectory directory;
+  const auto sink = create(directory.path_of("flows.csv"), TextFormat::Csv);
+  sink->add(records(), 1000);
+  EXPECT_EQ(sink->counts().records_sent, 0U);
+  sink->flush(1000);
+  sink->flush(1001);
+  EXPECT_EQ(sink->counts().records_sent, 2U);
+  EXPECT_EQ(sink->counts().records_lost, 0U);
+  EXPECT_EQ(sink->counts().messages_sent, 0U);
+  EXPECT_FALSE(sink->failure());
+}
+
+TEST(TextSink, CountsRecordsAsLostOnAFullDeviceAndTellsWhy) {
+  const auto sink = create("/dev/full", TextFormat::Csv);
+  for (uint32_t second = 1000; second < 1003; ++second) {
+    sink->add(records(), second);
+    sink->flush(second);
+  }
+  EXPECT_EQ(sink->counts().records_sent, 0U);
+  EXPECT_EQ(sink->counts().records_lost, 6U);
+  ASSERT_TRUE(sink->failure());
+  EXPECT_EQ(sink->failure()->message, errno_text(ENOSPC));
+}
+
+TEST(TextSink, NamesTheFlagWhenTheFileCannotBeCreated) {
+  const TempDirectory directory;
+  const std::string path = directory.path_of("missing/flows.csv");
+  const auto sink =
+      TextSink::create("csv:" + path, path, TextFormat::Csv, ipfix::TimeUnit::Nanoseconds);
+  ASSERT_FALSE(sink);
+  EXPECT_EQ(sink.error().message, "--collector csv:" + path + ": " + errno_text(ENOENT));
+}
+
+}  // namespace
+}  // namespace clerk
