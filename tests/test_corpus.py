@@ -27,10 +27,13 @@ ICMP_PROTOCOLS = {1, 58}
 
 # Files whose flows are not the truth's, by decision: the reason for each.
 PSEUDOWIRE = "tshark takes the pseudowire control word for the beginning of a MAC address and finds no IP packet"
+NO_CONTROL_WORD = "tshark does not look into a pseudowire without a control word"
 SOURCE_ROUTE = "tshark shows the end of the source route; the Flow Key has the header's destination address"
 NO_TIME = "packets of a Simple Packet Block have no time in the file; clerk gives them the packet clock's"
 BAD_FRACTION = "a record's time has a fraction of a second or more; clerk adds it to the seconds"
 DELIBERATE_DIFFERENCES = {
+    "AlexeyVasilev__PcapFlowLab/mpls_pw__01_mpls_pw_eth_ipv4_tcp_no_cw.pcap": NO_CONTROL_WORD,
+    "AlexeyVasilev__PcapFlowLab/mpls_pw__02_mpls_pw_eth_ipv4_udp_no_cw.pcap": NO_CONTROL_WORD,
     "AlexeyVasilev__PcapFlowLab/mpls_pw__03_mpls_pw_eth_ipv6_tcp_cw.pcap": PSEUDOWIRE,
     "AlexeyVasilev__PcapFlowLab/mpls_pw__06_mpls_pw_eth_vlan_ipv4_tcp_cw.pcap": PSEUDOWIRE,
     "AlexeyVasilev__PcapFlowLab/mpls_pw__18_mpls_pw_outer_legacy_vlan_ipv4_tcp_cw.pcap": PSEUDOWIRE,
@@ -43,6 +46,8 @@ DELIBERATE_DIFFERENCES = {
     "google__gopacket/pcapgo__tests__le__test011.pcapng": NO_TIME,
     "the-tcpdump-group__tcpdump/timestamp_invalid_micro.pcap": BAD_FRACTION,
     "the-tcpdump-group__tcpdump/timestamp_invalid_nano.pcap": BAD_FRACTION,
+    "seladb__PcapPlusPlus/Tests__Pcap++Test__PcapExamples__ip4_bad_fragment.pcap":
+        "behind MPLS labels an IPv4 header is believed only if its length fits the packet: it may be a MAC address",
     "the-tcpdump-group__tcpdump/ipv6-too-long-jumbo.pcap":
         "a jumbogram's octets come from the length on the wire; the option claims gigabytes that were not there",
     "zeek__zeek/ipv6-reassembly-state-leak.pcap":

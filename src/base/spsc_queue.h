@@ -1,7 +1,7 @@
 // A bounded queue between exactly one producing and one consuming thread, without locks.
 //
-// try_push and try_pop never wait and make no system call; pop waits until there is something. push
-// wakes a waiting consumer, which costs a system call only when there is one.
+// try_push and try_pop never wait; pop waits until there is something. try_push makes a system call
+// only when the consumer sleeps in pop.
 #pragma once
 
 #include <array>
@@ -9,6 +9,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 namespace clerk {
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <thread>
 
 namespace clerk {
@@ -20,7 +21,9 @@ TEST(SpscQueue, RefusesWhenFullAndWhenEmpty) {
 
 TEST(SpscQueue, KeepsTheOrderBetweenTwoThreads) {
   constexpr int kValues = 20'000;
-  SpscQueue<int, 8> queue;
+  const auto on_heap =
+      std::make_unique<SpscQueue<int, 8>>();  // aligned there whatever checks the stack
+  SpscQueue<int, 8>& queue = *on_heap;
   std::jthread producer([&] {
     for (int i = 0; i < kValues; ++i) {
       while (!queue.try_push(i))

@@ -22,8 +22,12 @@ void on_signal(int signal_number) {
 void handle_signals_with(void (*handler)(int)) {
   struct sigaction action{};
   action.sa_handler = handler;
-  ::sigaction(SIGINT, &action, nullptr);
-  ::sigaction(SIGTERM, &action, nullptr);
+  for (const int signal_number : {SIGINT, SIGTERM}) {
+    struct sigaction before{};
+    ::sigaction(signal_number, nullptr, &before);
+    // Whoever started clerk with a signal ignored (nohup) wants it ignored.
+    if (before.sa_handler != SIG_IGN) ::sigaction(signal_number, &action, nullptr);
+  }
 }
 
 }  // namespace

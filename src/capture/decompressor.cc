@@ -2,6 +2,7 @@
 
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include <algorithm>
 #include <array>
@@ -82,7 +83,7 @@ class Gzip : public BufferedDecompressor {
       stream_.next_in = input_.data();
       stream_.avail_in = static_cast<uInt>(input_.size());
     }
-    if (member_ended_) ::inflateReset(&stream_);
+    if (member_ended_ && !begin_next_member()) return true;
     stream_.next_out = into.data();
     stream_.avail_out = static_cast<uInt>(into.size());
     const int status = ::inflate(&stream_, Z_NO_FLUSH);
@@ -96,6 +97,14 @@ class Gzip : public BufferedDecompressor {
   }
 
  private:
+  // Passes over zeros, with which tapes pad, as gzip(1) does. False when nothing else is there yet.
+  bool begin_next_member() {
+    for (; stream_.avail_in > 0 && *stream_.next_in == 0; --stream_.avail_in)
+      ++stream_.next_in;
+    if (stream_.avail_in == 0) return false;
+    return ::inflateReset(&stream_) == Z_OK;
+  }
+
   z_stream stream_{};
   std::span<uint8_t> input_;
   bool member_ended_ = false;
@@ -104,7 +113,9 @@ class Gzip : public BufferedDecompressor {
 
 class Zstd : public BufferedDecompressor {
  public:
-  Zstd() : stream_(::ZSTD_createDStream(), ::ZSTD_freeDStream) {}
+  Zstd() : stream_(::ZSTD_createDStream(), ::ZSTD_freeDStream) {
+    ::ZSTD_DCtx_setParameter(stream_.get(), ZSTD_d_windowLogMax, kWindowBits);
+  }
 
  protected:
   Result<bool> step(RawInput& input, std::span<uint8_t> into, size_t& produced) override {
@@ -117,6 +128,10 @@ class Zstd : public BufferedDecompressor {
     ZSTD_outBuffer output{into.data(), into.size(), 0};
     const size_t status = ::ZSTD_decompressStream(stream_.get(), &output, &input_);
     produced = output.pos;
+    if (::ZSTD_getErrorCode(status) == ZSTD_error_frameParameter_windowTooLarge) {
+      return fail(
+          "needs more than 128 MiB to decompress; write zstd -dc --long=31 FILE | clerk --read -");
+    }
     if (::ZSTD_isError(status)) {
       return fail("the zstd data is damaged ({})", ::ZSTD_getErrorName(status));
     }
@@ -126,6 +141,8 @@ class Zstd : public BufferedDecompressor {
   }
 
  private:
+  static constexpr int kWindowBits = 27;  // 128 MiB: what libzstd takes unless told otherwise
+
   std::unique_ptr<ZSTD_DStream, size_t (*)(ZSTD_DStream*)> stream_;
   ZSTD_inBuffer input_{nullptr, 0, 0};
   bool frame_ended_ = true;

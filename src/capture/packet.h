@@ -20,6 +20,20 @@ enum class LinkType : uint32_t {
   LinuxCooked2 = 276,
 };
 
+[[nodiscard]] constexpr bool is_decoded(LinkType link_type) {
+  switch (link_type) {
+    case LinkType::Ethernet:
+    case LinkType::RawBsd:
+    case LinkType::RawOpenBsd:
+    case LinkType::Raw:
+    case LinkType::LinuxCooked:
+    case LinkType::Ipv4:
+    case LinkType::Ipv6:
+    case LinkType::LinuxCooked2: return true;
+  }
+  return false;
+}
+
 // The time of a packet that its file tells no time for: it takes the packet clock's.
 inline constexpr uint64_t kNoTime = UINT64_MAX;
 

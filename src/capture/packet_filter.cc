@@ -62,7 +62,7 @@ Result<PacketFilter::Program*> PacketFilter::program_for(LinkType link_type) {
 }
 
 Result<bool> PacketFilter::passes(const Packet& packet) {
-  if (empty()) return true;
+  if (empty() || !is_decoded(packet.link_type)) return true;
   const Program* program = TRY(program_for(packet.link_type));
   pcap_pkthdr header{};
   header.caplen = packet.captured_octets;

@@ -17,7 +17,8 @@ class PacketFilter {
   // Checks the expression's syntax. An empty expression lets everything through.
   static Result<PacketFilter> create(std::string expression);
 
-  // Whether the packet passes. Fails when the expression makes no sense on the packet's link type.
+  // Whether the packet passes. One of a link type that is not decoded does, to be counted as such.
+  // Fails when the expression makes no sense on the packet's link type.
   Result<bool> passes(const Packet& packet);
 
   [[nodiscard]] bool empty() const { return expression_.empty(); }

@@ -79,11 +79,6 @@ Result<PcapngReader> PcapngReader::open(ChunkStream& stream) {
   return reader;
 }
 
-ReadStatus PcapngReader::broken(std::string why) {
-  error_ = std::move(why);
-  return ReadStatus::Broken;
-}
-
 PcapngReader::BlockStatus PcapngReader::broken_block(std::string why) {
   error_ = std::move(why);
   return BlockStatus::Broken;

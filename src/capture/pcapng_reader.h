@@ -52,7 +52,6 @@ class PcapngReader {
   BlockStatus load(ChunkStream& stream, Block& block);
   BlockStatus at_end(const ChunkStream& stream);
   BlockStatus broken_block(std::string why);
-  ReadStatus broken(std::string why);
 
   bool open_section(const ChunkStream& stream);
   bool add_interface(const Block& block);

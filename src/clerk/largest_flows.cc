@@ -36,11 +36,17 @@ void LargestFlows::forget_smaller_half() {
   sizes.reserve(flows_.size());
   for (const auto& [key, flow] : flows_)
     sizes.push_back(flow.octets);
-  const auto middle = sizes.begin() + static_cast<ptrdiff_t>(sizes.size() / 2);
+  const auto half = static_cast<ptrdiff_t>((sizes.size() + 1) / 2);
+  const auto middle = sizes.begin() + half - 1;
   std::ranges::nth_element(sizes, middle);
-  // Flows as large as the middle one may be many; keep only the larger ones unless none is larger.
   const uint64_t bound = *middle;
-  std::erase_if(flows_, [bound](const auto& flow) { return flow.second.octets <= bound; });
+  // All smaller flows go, and of those as large as the middle one any that are missing to the half.
+  auto ties_to_forget =
+      half - std::ranges::count_if(sizes, [bound](uint64_t size) { return size < bound; });
+  std::erase_if(flows_, [&ties_to_forget, bound](const auto& flow) {
+    if (flow.second.octets != bound) return flow.second.octets < bound;
+    return ties_to_forget-- > 0;
+  });
   approximate_ = true;
 }
 

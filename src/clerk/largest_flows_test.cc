@@ -101,6 +101,12 @@ TEST_F(LargestFlowsTest, ForgetTheSmallerHalfWhenThereAreTooMany) {
   EXPECT_EQ(left.back(), kFlowsMax / 2 + 2);
 }
 
+TEST_F(LargestFlowsTest, ForgetHalfOfFlowsThatAreAllTheSameSize) {
+  for (size_t i = 1; i <= kFlowsMax + 1; ++i)
+    flows_.add(std::array{flow(i, 100)});
+  EXPECT_EQ(flows_.largest(2 * kFlowsMax).size(), kFlowsMax / 2);
+}
+
 TEST_F(LargestFlowsTest, KeepALargeFlowThroughAFloodOfSmallOnes) {
   flows_.add(std::array{flow(0, 1'000'000)});
   for (size_t i = 1; i <= 3 * kFlowsMax; ++i)

@@ -1,14 +1,18 @@
 // clerk: the whole wiring. Packets go from the source through meters and ledger to the sinks; each
 // arrow of the drawing in ARCHITECTURE.md is a line here.
-#include <fmt/format.h>
+#include <fcntl.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <csignal>
+#include <new>
 #include <optional>
 
 #include "base/keyed_hash.h"
 #include "base/log.h"
+#include "base/print.h"
 #include "base/stop_request.h"
 #include "capture/file_source.h"
 #include "capture/packet_filter.h"
@@ -30,7 +34,7 @@ Result<Sinks> open_sinks(const Options& options) {
       .records_per_second = options.udp_records_per_second};
   Sinks sinks;
   for (const Destination& destination : options.collectors)
-    sinks.add(TRY(create_sink(destination, udp)));
+    sinks.attach(TRY(create_sink(destination, udp)));
   return sinks;
 }
 
@@ -54,7 +58,7 @@ Result<int> run(const Options& options) {
   PacketFilter filter = TRY(PacketFilter::create(options.filter));
   const auto source =
       TRY(FileSource::open(options.read, std::move(filter), options.idle_timeout_ns, stop));
-  TRY(check_no_overwrite(options));
+  TRY(check_outputs(options));
   if (options.check) return check_plan(options, stop);
   spdlog::info("{}", describe_memory(options));
   Sinks sinks = TRY(open_sinks(options));
@@ -79,9 +83,23 @@ Result<int> run(const Options& options) {
     FilePipeline(*source, ledger, hash, options.threads).run();
   }
   const int status = report_failures(*source, sinks);
-  fmt::print(stderr, "{}\n", format_final_counts(ledger.counts(), sinks.total()));
-  if (for_people) fmt::print(stderr, "{}", format_summary(ledger.counts(), largest));
+  print_to(stderr, format_final_counts(ledger.counts(), sinks.total()) + "\n");
+  if (for_people) print_to(stderr, format_summary(ledger.counts(), largest));
   return status;
+}
+
+int answer_with(const Answer& answer) {
+  const bool printed = print_to(answer.exit_status == kExitDone ? stdout : stderr, answer.text);
+  return printed ? answer.exit_status : std::max(answer.exit_status, kExitFailed);
+}
+
+// A descriptor that the caller closed would be given to the next file opened, and that file to
+// whoever writes to stdout. The wrong direction makes its use an error instead.
+void reserve_standard_descriptors() {
+  constexpr std::array kWrongDirection{O_WRONLY, O_RDONLY, O_RDWR};
+  for (int fd = 0; fd < static_cast<int>(kWrongDirection.size()); ++fd) {
+    if (::fcntl(fd, F_GETFD) < 0) ::open("/dev/null", kWrongDirection[static_cast<size_t>(fd)]);
+  }
 }
 
 }  // namespace
@@ -89,15 +107,19 @@ Result<int> run(const Options& options) {
 
 int main(int argc, char** argv) {
   using namespace clerk;
+  reserve_standard_descriptors();
   std::signal(SIGPIPE,
               SIG_IGN);  // a reader that goes away is an error of write(), told like any other
   start_log();
   const auto parsed = parse_command_line(argc, argv);
-  if (const auto* answer = std::get_if<Answer>(&parsed)) {
-    fmt::print(answer->exit_status == kExitDone ? stdout : stderr, "{}", answer->text);
-    return answer->exit_status;
+  if (const auto* answer = std::get_if<Answer>(&parsed)) return answer_with(*answer);
+  const auto& options = std::get<Options>(parsed);
+  try {
+    const auto status = run(options);
+    if (!status) spdlog::error("{}", status.error().message);
+    return status.value_or(kExitFailed);
+  } catch (const std::bad_alloc&) {
+    spdlog::error("--flows_max {}: there is not enough memory; choose fewer", options.flows_max);
+    return kExitFailed;
   }
-  const auto status = run(std::get<Options>(parsed));
-  if (!status) spdlog::error("{}", status.error().message);
-  return status.value_or(kExitFailed);
 }

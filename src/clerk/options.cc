@@ -71,7 +71,8 @@ void add_output_flags(CLI::App& app, Options& options, Raw& raw) {
          "csv:PATH\n"
          "writes CSV; json:PATH one object a line. The path - is stdout. Repeatable, each gets\n"
          "everything [stdout]")
-      ->type_name("DEST");
+      ->type_name("DEST")
+      ->allow_extra_args(false);
   app.add_option("--observation_domain", options.observation_domain,
                  "Observation Domain ID of the messages")
       ->type_name("N")
@@ -132,8 +133,10 @@ Answer unknown_argument(const CLI::App& app, const std::string& argument) {
                                  argument, argument));
   }
   const std::string name = argument.substr(0, argument.find('='));
+  const auto similar = nearest(name, known_flags(app));
   return bad_usage(
-      fmt::format("unknown flag {}; did you mean {}?", name, nearest(name, known_flags(app))));
+      fmt::format("unknown flag {}{}", name,
+                  similar ? fmt::format("; did you mean {}?", *similar) : std::string()));
 }
 
 Result<ipfix::TimeUnit> time_unit(std::string_view text) {

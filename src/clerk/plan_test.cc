@@ -35,18 +35,16 @@ TEST(Plan, RefusesToOverwriteAnInputWhateverItsPathIsCalled) {
   const std::string link = directory.path_of("link");
   std::filesystem::create_symlink(input, link);
   for (const std::string& output : {input, link, directory.path() + "/./x.pcap"}) {
-    const auto checked = check_no_overwrite(options_of(input, "csv:" + output));
+    const auto checked = check_outputs(options_of(input, "csv:" + output));
     ASSERT_FALSE(checked) << output;
     EXPECT_THAT(
         checked.error().message,
         StartsWith(fmt::format("--collector csv:{}: would overwrite the input {}", output, input)));
   }
-  EXPECT_TRUE(check_no_overwrite(options_of(input, "csv:" + directory.path_of("y"))));
+  EXPECT_TRUE(check_outputs(options_of(input, "csv:" + directory.path_of("y"))));
 }
 
-TEST(Plan, DashesAreNoFileToOverwrite) {
-  EXPECT_TRUE(check_no_overwrite(options_of("-", "stdout")));
-}
+TEST(Plan, DashesAreNoFileToOverwrite) { EXPECT_TRUE(check_outputs(options_of("-", "stdout"))); }
 
 TEST(Plan, FailsOnAnInputThatCannotBeRead) {
   const TempDirectory directory;

@@ -5,12 +5,15 @@
 #include <chrono>
 #include <cstdio>
 
+#include "base/print.h"
+
 namespace clerk {
 namespace {
 
 constexpr auto kQuiet = std::chrono::seconds(1);
 constexpr auto kInterval = std::chrono::milliseconds(250);
 constexpr double kMebibyte = 1024.0 * 1024.0;
+// The line ends with a carriage return, so that flows printed on the same terminal overwrite it.
 constexpr const char* kWipe = "\r\x1b[K";
 
 void print_line(uint64_t octets, uint64_t total, double seconds) {
@@ -18,12 +21,12 @@ void print_line(uint64_t octets, uint64_t total, double seconds) {
   const double rate = mebibytes / seconds;
   if (total > 0) {
     const double percent = 100.0 * static_cast<double>(octets) / static_cast<double>(total);
-    fmt::print(stderr, "{}clerk: {:.0f} % of {:.0f} MiB read, {:.0f} MiB/s", kWipe, percent,
-               static_cast<double>(total) / kMebibyte, rate);
+    print_to(stderr, fmt::format("{}clerk: {:.0f} % of {:.0f} MiB read, {:.0f} MiB/s\r", kWipe,
+                                 percent, static_cast<double>(total) / kMebibyte, rate));
   } else {
-    fmt::print(stderr, "{}clerk: {:.0f} MiB read, {:.0f} MiB/s", kWipe, mebibytes, rate);
+    print_to(stderr,
+             fmt::format("{}clerk: {:.0f} MiB read, {:.0f} MiB/s\r", kWipe, mebibytes, rate));
   }
-  std::fflush(stderr);
 }
 
 }  // namespace
@@ -48,7 +51,7 @@ void Progress::show(const std::stop_token& stop) {
     shown = true;
     stopped_.wait_for(lock, stop, kInterval, never);
   }
-  if (shown) fmt::print(stderr, "{}", kWipe);
+  if (shown) print_to(stderr, kWipe);
 }
 
 }  // namespace clerk

@@ -25,9 +25,16 @@ size_t distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-std::string nearest(std::string_view word, std::span<const std::string> candidates) {
-  return *std::ranges::min_element(
-      candidates, {}, [word](const std::string& candidate) { return distance(word, candidate); });
+std::optional<std::string> nearest(std::string_view word, std::span<const std::string> candidates) {
+  std::optional<std::string> best;
+  size_t best_distance = kEditsMax + 1;
+  for (const std::string& candidate : candidates) {
+    const size_t candidate_distance = distance(word, candidate);
+    if (candidate_distance >= best_distance) continue;
+    best = candidate;
+    best_distance = candidate_distance;
+  }
+  return best;
 }
 
 }  // namespace clerk

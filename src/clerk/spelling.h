@@ -1,14 +1,18 @@
 // Helps people who nearly know a flag.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
 namespace clerk {
 
-// The candidate that takes the fewest insertions, deletions and replacements to become `word`.
-// There must be at least one.
-std::string nearest(std::string_view word, std::span<const std::string> candidates);
+// More edits make another word.
+inline constexpr size_t kEditsMax = 4;
+
+// The candidate that takes the fewest insertions, deletions and replacements to become `word`, if a
+// few do.
+std::optional<std::string> nearest(std::string_view word, std::span<const std::string> candidates);
 
 }  // namespace clerk

@@ -41,28 +41,17 @@ std::string_view explain(Stop stop) {
   std::unreachable();
 }
 
-namespace {
-
-Stop decode_layers(const Packet& packet, Headers& headers) {
-  ByteReader reader(packet.data, packet.captured_octets);
-  const Stop link = find_network_header(packet.link_type, reader, headers);
-  if (link != Stop::Done) return link;
-  const auto link_octets = static_cast<uint32_t>(reader.position() - packet.data);
-  const uint32_t wire_octets =
-      packet.wire_octets > link_octets ? packet.wire_octets - link_octets : 0;
-  const size_t captured_octets = reader.left();
-  const Stop network = decode_network(reader, wire_octets, headers);
-  if (network != Stop::Done) return network;
-  const bool cut = captured_octets < std::min(wire_octets, headers.octets);
-  return decode_transport(reader, cut, headers);
-}
-
-}  // namespace
-
 Stop decode(const Packet& packet, Headers& headers) {
-  const Stop stop = decode_layers(packet, headers);
-  // What the capture did not cut was that short on the wire.
-  const bool cut = packet.captured_octets < packet.wire_octets;
+  ByteReader reader(packet.data, packet.captured_octets);
+  Stop stop = find_network_header(packet, reader, headers);
+  const uint32_t wire_octets = octets_left_on_wire(packet, reader);
+  const size_t captured_octets = reader.left();
+  headers.octets = UINT32_MAX;  // until the IP header tells
+  if (stop == Stop::Done) stop = decode_network(reader, wire_octets, headers);
+  if (stop == Stop::Done) stop = decode_transport(reader, headers);
+  // What is missing was cut by the capture, unless all that the wire had of the packet is there;
+  // padding behind the IP length is no part of it.
+  const bool cut = captured_octets < std::min(wire_octets, headers.octets);
   return stop == Stop::Truncated && !cut ? Stop::Malformed : stop;
 }
 

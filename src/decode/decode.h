@@ -1,8 +1,8 @@
 // Octets become headers: link layer, then IP, then the transport protocol's first octets.
 //
-//   link.cc       Ethernet, Linux cooked, raw IP; VLAN tags and MPLS labels       (wire.h: what
-//   they look like) network.cc    IPv4 with options, IPv6 with its chain of extension headers,
-//   fragments transport.cc  ports, ICMP type and code, TCP flags
+// link.cc knows Ethernet, Linux cooked and raw IP, VLAN tags and MPLS labels; network.cc IPv4 with
+// options, the chain of IPv6 extension headers and fragments; transport.cc ports, ICMP type and
+// code and TCP flags; wire.h what all these look like.
 //
 // Nothing is read outside the captured octets, nothing is allocated, and nothing is guessed: a
 // packet that yields no key says why. Any thread; no state.

@@ -79,6 +79,16 @@ TEST(Link, WhatIsNeitherIpNorAControlWordBelowLabelsIsNotGuessedAt) {
   }
 }
 
+TEST(Link, APseudowireWithoutAControlWordIsLookedThroughWhateverItsAddressLooksLike) {
+  for (const uint8_t first : Octets{0x02, 0x45, 0x48, 0x60, 0x64}) {
+    auto octets = frame().mpls(16).ethernet().ipv4().udp().build();
+    octets[18] = first;  // of the inner destination address
+    const auto decoded =
+        decode_octets(octets, LinkType::Ethernet, static_cast<uint32_t>(octets.size()));
+    expect_udp(decoded, IpVersion::V4, 0);
+  }
+}
+
 TEST(Link, TheVersionBelowLabelsDecides) {
   const auto packet = frame().mpls(16).ipv6().udp();
   EXPECT_EQ(decode_built(packet).headers.version, IpVersion::V6);

@@ -78,11 +78,10 @@ bool read_fragment_header(const ByteReader& reader, Headers& headers) {
 }
 
 // Follows the chain from the header numbered headers.protocol, at `reader`, to the payload.
-Stop follow_chain(ByteReader& reader, bool cut, Headers& headers) {
-  const Stop too_short = cut ? Stop::Truncated : Stop::Malformed;
+Stop follow_chain(ByteReader& reader, Headers& headers) {
   for (int followed = 0; is_extension(headers.protocol); ++followed) {
     if (followed == kExtensionHeadersMax) return Stop::DepthLimit;
-    if (!reader.has(kIpv6FragmentOctets)) return too_short;  // the smallest of them
+    if (!reader.has(kIpv6FragmentOctets)) return Stop::Truncated;  // the smallest of them
     const uint8_t next = reader.octet(0);
     const size_t octets = extension_octets(headers.protocol, reader.octet(1));
     if (next == protocol::kNoNextHeader && may_end_chain(headers.protocol)) return Stop::Done;
@@ -90,7 +89,7 @@ Stop follow_chain(ByteReader& reader, bool cut, Headers& headers) {
         headers.protocol == protocol::kFragment && read_fragment_header(reader, headers);
     headers.protocol = next;
     if (later) return Stop::Done;
-    if (!reader.has(octets) && is_extension(next)) return too_short;
+    if (!reader.has(octets) && is_extension(next)) return Stop::Truncated;
     reader.skip(std::min(octets, reader.left()));
   }
   return Stop::Done;
@@ -108,10 +107,9 @@ Stop decode_ipv6(ByteReader& reader, uint32_t wire_octets, Headers& headers) {
   headers.tos = static_cast<uint8_t>(reader.load<uint16_t>(0) >> 4);
   headers.fragment = Fragment::Whole;
   headers.identification = 0;
-  const bool cut = reader.left() < std::min(wire_octets, headers.octets);
   reader.limit(headers.octets);
   reader.skip(kIpv6Octets);
-  return follow_chain(reader, cut, headers);
+  return follow_chain(reader, headers);
 }
 
 }  // namespace

@@ -29,20 +29,19 @@ bool has_transport_key(IpVersion version, uint8_t number) {
   return has_ports(number) || is_icmp(version, number);
 }
 
-Stop decode_transport(const ByteReader& reader, bool cut, Headers& headers) {
+Stop decode_transport(const ByteReader& reader, Headers& headers) {
   headers.source_port = 0;
   headers.destination_port = 0;
   headers.tcp_flags = 0;
   headers.tcp_flags_missing = false;
   if (headers.fragment == Fragment::Later) return Stop::Done;
-  const Stop too_short = cut ? Stop::Truncated : Stop::Malformed;
   if (has_ports(headers.protocol)) {
-    if (!reader.has(kPortsOctets)) return too_short;
+    if (!reader.has(kPortsOctets)) return Stop::Truncated;
     headers.source_port = reader.load<uint16_t>(0);
     headers.destination_port = reader.load<uint16_t>(2);
     if (headers.protocol == protocol::kTcp) decode_tcp_flags(reader, headers);
   } else if (is_icmp(headers.version, headers.protocol)) {
-    if (!reader.has(kIcmpTypeCodeOctets)) return too_short;
+    if (!reader.has(kIcmpTypeCodeOctets)) return Stop::Truncated;
     headers.destination_port = reader.load<uint16_t>(0);  // type * 256 + code
   }
   return Stop::Done;

@@ -10,9 +10,8 @@ namespace clerk {
 // key: ports, or ICMP's type and code.
 [[nodiscard]] bool has_transport_key(IpVersion version, uint8_t protocol);
 
-// Sets ports, ICMP type and code and TCP flags from `reader`, which stands behind the IP header.
-// Later fragments get none of them. `cut` tells that the capture holds less of the packet than the
-// wire did.
-[[nodiscard]] Stop decode_transport(const ByteReader& reader, bool cut, Headers& headers);
+// Sets ports, ICMP type and code and TCP flags from `reader`, which stands behind the IP header and
+// ends with the IP packet. Later fragments get none of them.
+[[nodiscard]] Stop decode_transport(const ByteReader& reader, Headers& headers);
 
 }  // namespace clerk

@@ -17,6 +17,10 @@
 
 namespace clerk {
 
+// A flow's end is reported two ticks behind the delta that brought it, so that the last packets of
+// the connection fall into the same record.
+inline constexpr uint32_t kEndTicks = 2;
+
 struct Timeouts {
   uint64_t idle_ns;
   uint64_t active_ns;
@@ -31,6 +35,12 @@ struct Timeouts {
   return whole_seconds(due_ns + kNanosecondsPerSecond - 1);  // fits: see kTimeEnd
 }
 
+// How far away a deadline may be, in whole seconds: no further than the sooner of the two timeouts,
+// or than the time that an ended flow is given.
+[[nodiscard]] inline uint32_t horizon_of(const Timeouts& timeouts) {
+  return std::max(whole_seconds(std::min(timeouts.idle_ns, timeouts.active_ns)) + 1, 1 + kEndTicks);
+}
+
 // Why a record that is due at this tick is reported: the first that applies of end, active, idle.
 [[nodiscard]] inline EndReason due_reason(const FlowCounters& counters, const Timeouts& timeouts,
                                           uint32_t second) {
@@ -41,12 +51,14 @@ struct Timeouts {
 
 class ExpiryWheel {
  public:
-  explicit ExpiryWheel(uint32_t records) : buckets_(records, kBuckets) {}
+  // Deadlines are at most `horizon` seconds away; one further away is looked at once each horizon.
+  ExpiryWheel(uint32_t records, uint32_t horizon)
+      : bucket_count_(horizon + 2), buckets_(records, bucket_count_) {}
 
   // `next_mark` is the next tick that will be taken; no record is due before it.
   void add(uint32_t record, uint32_t due, uint32_t next_mark) {
-    const uint32_t in = due <= next_mark ? 0 : std::min(due - next_mark, kBuckets - 1);
-    buckets_.push_back((next_mark + in) % kBuckets, record);
+    const uint32_t in = due <= next_mark ? 0 : std::min(due - next_mark, bucket_count_ - 1);
+    buckets_.push_back((next_mark + in) % bucket_count_, record);
   }
 
   void remove(uint32_t record) { buckets_.remove(record); }
@@ -54,15 +66,13 @@ class ExpiryWheel {
   // Takes a record out of the bucket of this tick, or kNone when it is empty. Records that turn out
   // to be due later are added again.
   uint32_t take(uint32_t second) {
-    const uint32_t record = buckets_.front(second % kBuckets);
+    const uint32_t record = buckets_.front(second % bucket_count_);
     if (record != IndexLists::kNone) buckets_.remove(record);
     return record;
   }
 
  private:
-  // Twice the default active timeout. A deadline further away is looked at once each round.
-  static constexpr uint32_t kBuckets = 128;
-
+  uint32_t bucket_count_;
   IndexLists buckets_;
 };
 

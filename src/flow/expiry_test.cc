@@ -9,6 +9,8 @@
 namespace clerk {
 namespace {
 
+constexpr uint32_t kHorizon = 126;
+
 constexpr Timeouts kTimeouts{.idle_ns = 30 * kSecond, .active_ns = 60 * kSecond};
 
 FlowCounters seen(uint64_t first_ns, uint64_t last_ns) {
@@ -70,7 +72,7 @@ TEST(DueReason, IsEndBeforeActiveBeforeIdle) {
 }
 
 TEST(ExpiryWheel, GivesARecordAtTheSecondItIsDue) {
-  ExpiryWheel wheel(4);
+  ExpiryWheel wheel(4, kHorizon);
   wheel.add(2, 105, 100);
   for (uint32_t second = 100; second < 105; ++second)
     EXPECT_EQ(wheel.take(second), IndexLists::kNone);
@@ -79,13 +81,13 @@ TEST(ExpiryWheel, GivesARecordAtTheSecondItIsDue) {
 }
 
 TEST(ExpiryWheel, GivesARecordThatIsOverdueAtTheNextMark) {
-  ExpiryWheel wheel(4);
+  ExpiryWheel wheel(4, kHorizon);
   wheel.add(2, 3, 100);
   EXPECT_EQ(wheel.take(100), 2U);
 }
 
 TEST(ExpiryWheel, GivesNoRecordThatWasRemoved) {
-  ExpiryWheel wheel(4);
+  ExpiryWheel wheel(4, kHorizon);
   wheel.add(2, 105, 100);
   wheel.remove(2);
   EXPECT_EQ(wheel.take(105), IndexLists::kNone);
@@ -129,7 +131,7 @@ class WheelAndMap {
   static constexpr uint32_t kRecords = 200;
 
   Dice dice_{1};
-  ExpiryWheel wheel_{kRecords};
+  ExpiryWheel wheel_{kRecords, kHorizon};
   std::map<uint32_t, uint32_t> due_;
 };
 

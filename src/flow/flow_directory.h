@@ -22,7 +22,9 @@ class FlowDirectory {
  public:
   static constexpr uint32_t kNone = UINT32_MAX;
 
-  explicit FlowDirectory(uint32_t records_max) : lines_(lines_for(records_max)) {}
+  explicit FlowDirectory(uint32_t records_max)
+      : lines_(lines_for(records_max),
+               octets(records_max) <= kHugeOctetsMax ? Pages::Huge : Pages::Small) {}
 
   // The record of this hash that `matches` agrees to, or kNone.
   template <typename Matches>
@@ -86,6 +88,10 @@ class FlowDirectory {
   static constexpr uint32_t kSlots = 7;
   static constexpr uint32_t kAllUsed = (1U << kSlots) - 1;
   static constexpr uint32_t kRecordsPerLine = 5;  // at most, on average: few lines overflow
+
+  // Searches touch lines all over. Up to here huge pages are worth it even if few lines are used;
+  // the default of 4 million records needs 51 MiB.
+  static constexpr size_t kHugeOctetsMax = size_t{64} << 20;
 
   struct Line {
     uint32_t tag[kSlots];

@@ -49,6 +49,9 @@ class DatagramTable {
   // full.
   Waiting learn(const Key& fragment, const TransportKey& transport, uint32_t second) {
     Datagram& datagram = find_or_begin(fragment, second);
+    // A first fragment behind another one reuses the identification: the datagram's time begins
+    // anew.
+    if (datagram.transport) begin(datagram, datagram_of(fragment), second);
     datagram.transport = transport;
     waiting_ -= datagram.waiting.size();
     return std::exchange(datagram.waiting, {});
@@ -72,11 +75,12 @@ class DatagramTable {
 
   // Whether forget_oldest() must make room before anything is added.
   [[nodiscard]] bool full() const {
-    return datagrams_.size() >= kDatagramsMax || waiting_ >= kDatagramsMax;
+    return order_.size() >= kDatagramsMax || waiting_ >= kDatagramsMax;
   }
 
   // Forgets the datagram begun first and returns what waited for it. The table must not be empty.
   Waiting forget_oldest() {
+    drop_outdated();
     const auto at = datagrams_.find(order_.front().datagram);
     order_.pop_front();
     Waiting orphans = std::move(at->second.waiting);
@@ -88,11 +92,12 @@ class DatagramTable {
   // Forgets a datagram whose time is over at this second and returns what waited for it; nothing
   // when there is none.
   std::optional<Waiting> expire(uint32_t second) {
+    drop_outdated();
     if (order_.empty() || order_.front().until > second) return std::nullopt;
     return forget_oldest();
   }
 
-  [[nodiscard]] bool empty() const { return order_.empty(); }
+  [[nodiscard]] bool empty() const { return datagrams_.empty(); }
 
   // Adds what is counted here and nowhere else yet. Looks at everything: for checks.
   void add_waiting_to(uint64_t& packets, uint64_t& octets) const {
@@ -108,6 +113,7 @@ class DatagramTable {
   static constexpr size_t kWaitingPerDatagram = 16;
 
   struct Datagram {
+    uint32_t until = 0;  // the second at which it is forgotten
     std::optional<TransportKey> transport;
     Waiting waiting;
   };
@@ -130,12 +136,29 @@ class DatagramTable {
   Datagram& find_or_begin(const Key& fragment, uint32_t second) {
     const Key key = datagram_of(fragment);
     const auto [at, is_new] = datagrams_.try_emplace(key);
-    if (is_new) order_.push_back({key, second + kSecondsMax});
+    if (is_new) begin(at->second, key, second);
     return at->second;
   }
 
+  void begin(Datagram& datagram, const Key& key, uint32_t second) {
+    const uint32_t until = second + kSecondsMax;
+    if (datagram.until == until) return;
+    datagram.until = until;
+    order_.push_back({key, until});
+  }
+
+  // Drops entries of datagrams that began anew since.
+  void drop_outdated() {
+    while (!order_.empty()) {
+      const auto at = datagrams_.find(order_.front().datagram);
+      if (at != datagrams_.end() && at->second.until == order_.front().until) return;
+      order_.pop_front();
+    }
+  }
+
   std::unordered_map<Key, Datagram, Hash> datagrams_;
-  std::deque<Begun> order_;  // every datagram of the table once, oldest first
+  std::deque<Begun>
+      order_;  // every datagram of the table, oldest first; outdated entries may be among them
   size_t waiting_ = 0;
 };
 

@@ -62,6 +62,15 @@ TEST_F(DatagramTableTest, RemembersWhatTheFirstFragmentTold) {
   EXPECT_EQ(table_.find(datagram(2)), std::nullopt);
 }
 
+TEST_F(DatagramTableTest, AnotherFirstFragmentBeginsTheTimeAnew) {
+  EXPECT_THAT(table_.learn(datagram(1), kPorts, kStart), IsEmpty());
+  EXPECT_THAT(table_.learn(datagram(1), kPorts, kStart + 29), IsEmpty());
+  EXPECT_FALSE(table_.expire(kStart + Table::kSecondsMax).has_value());
+  EXPECT_EQ(table_.find(datagram(1)), kPorts);
+  EXPECT_TRUE(table_.expire(kStart + 29 + Table::kSecondsMax).has_value());
+  EXPECT_TRUE(table_.empty());
+}
+
 TEST_F(DatagramTableTest, NeitherDscpNorVlanTellDatagramsApart) {
   EXPECT_THAT(table_.learn(datagram(1, 10, 5), kPorts, kStart), IsEmpty());
   EXPECT_EQ(table_.find(datagram(1, 46, 7)), kPorts);

@@ -16,10 +16,6 @@ constexpr size_t kBatchRecords = 256;
 constexpr uint32_t kPrefetchLine = 16;
 constexpr uint32_t kPrefetchRecord = 8;
 
-// A flow's end is reported two ticks behind the delta that brought it, so that the last packets of
-// the connection, also the other direction's delayed ones, fall into the same record.
-constexpr uint32_t kEndTicks = 2;
-
 template <typename Key>
 FlowRecord to_flow_record(const Key& key, const FlowCounters& counters, EndReason reason) {
   const KeyTail& tail = key.tail;
@@ -47,7 +43,7 @@ Ledger::Ledger(const LedgerOptions& options, const KeyedHash& hash, LedgerOutput
       hash_(hash),
       output_(std::move(output)),
       directory_(options.flows_max),
-      records_(options.flows_max),
+      records_(options.flows_max, horizon_of(options.timeouts)),
       ipv4_datagrams_(hash),
       ipv6_datagrams_(hash),
       due_(options.flows_max) {

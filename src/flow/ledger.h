@@ -2,8 +2,9 @@
 // each is reported and why, and releases it.
 //
 // What is held is what was not yet reported: a record leaves the ledger whenever it is released.
-// One thread. Memory is bounded by `flows_max`; when that many records are held, the oldest makes
-// room.
+// One thread. Memory is bounded by `flows_max`; when that many records are held, the one opened
+// first makes room. That is the order of first packets, but for fragments that had to wait for
+// their datagram's ports.
 #pragma once
 
 #include <cstdint>

@@ -101,8 +101,9 @@ class LedgerTwin {
   void add_fragment(TwinCount one) {
     const auto [at, is_new] = datagrams_.try_emplace(datagram_name(one.flow));
     TwinDatagram& datagram = at->second;
-    if (is_new) datagram.forgotten_at = second_ + 30;
-    if (one.flow.part == DatagramPart::First) {
+    const bool first = one.flow.part == DatagramPart::First;
+    if (is_new || (first && datagram.first)) datagram.forgotten_at = second_ + 30;
+    if (first) {
       datagram.first = one.flow;
       for (const TwinCount& waited : std::exchange(datagram.waiting, {}))
         add_with_ports(waited, *datagram.first);

@@ -28,11 +28,9 @@ bool has_noted(const MeterEntry<Key>& entry, const Headers& headers) {
 }
 
 // Whether this packet may not be added to the entry of its key, because the ledger, which knows
-// what came before, may have to tell the two apart:
-//  - a SYN behind anything but plain SYNs may begin a new connection;
-//  - a first fragment behind later ones, or behind a first one with other ports, may belong to
-//  another
-//    datagram with the same identification.
+// what came before, may have to tell the two apart. A SYN behind anything but plain SYNs may begin
+// a new connection. A first fragment behind later ones, or behind a first one with other ports, may
+// belong to another datagram with the same identification.
 template <typename Key>
 bool opens_second_entry(const MeterEntry<Key>& entry, const Headers& headers) {
   if (headers.fragment != Fragment::Whole) [[unlikely]] {

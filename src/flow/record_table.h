@@ -22,8 +22,9 @@ class RecordTable {
  public:
   static constexpr uint32_t kNone = IndexLists::kNone;
 
-  explicit RecordTable(uint32_t capacity)
-      : hot_(capacity), cold_(capacity), order_(capacity, kLists), wheel_(capacity) {}
+  // `horizon`: how many seconds away deadlines are, at most.
+  RecordTable(uint32_t capacity, uint32_t horizon)
+      : hot_(capacity), cold_(capacity), order_(capacity, kLists), wheel_(capacity, horizon) {}
 
   // Begins a record. There must be room. It is in no bucket of the wheel yet.
   template <typename Key>

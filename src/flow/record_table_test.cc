@@ -24,7 +24,7 @@ Ipv6Key ipv6_key(uint16_t number) {
 FlowCounters counters_of(uint64_t packets) { return {.packets = packets, .marks = 0}; }
 
 TEST(RecordTable, KeepsKeyAndCountersOfBothVersions) {
-  RecordTable table(4);
+  RecordTable table(4, 60);
   const uint32_t ipv4 = table.open(ipv4_key(7), counters_of(1));
   const uint32_t ipv6 = table.open(ipv6_key(7), counters_of(2));
   EXPECT_EQ(table.version(ipv4), IpVersion::V4);
@@ -37,7 +37,7 @@ TEST(RecordTable, KeepsKeyAndCountersOfBothVersions) {
 }
 
 TEST(RecordTable, TellsKeysApartByAnyOfTheirOctetsAndByVersion) {
-  RecordTable table(4);
+  RecordTable table(4, 60);
   const uint32_t ipv4 = table.open(ipv4_key(7), counters_of(1));
   const uint32_t ipv6 = table.open(ipv6_key(7), counters_of(2));
   EXPECT_TRUE(table.has_key(ipv4, ipv4_key(7)));
@@ -53,13 +53,13 @@ TEST(RecordTable, TellsAnIpv6KeyApartFromTheIpv4KeyThatItEndsLike) {
   Ipv6Key ipv6{.tail = ipv4.tail};
   std::ranges::copy(ipv4.source, ipv6.destination.begin() + 8);
   std::ranges::copy(ipv4.destination, ipv6.destination.begin() + 12);
-  RecordTable table(2);
+  RecordTable table(2, 60);
   EXPECT_FALSE(table.has_key(table.open(ipv6, counters_of(1)), ipv4));
   EXPECT_FALSE(table.has_key(table.open(ipv4, counters_of(1)), ipv6));
 }
 
 TEST(RecordTable, ARecordUsedAgainIsOfItsNewVersion) {
-  RecordTable table(1);
+  RecordTable table(1, 60);
   table.close(table.open(ipv6_key(1), counters_of(1)));
   const uint32_t record = table.open(ipv4_key(2), counters_of(1));
   EXPECT_EQ(table.version(record), IpVersion::V4);
@@ -67,7 +67,7 @@ TEST(RecordTable, ARecordUsedAgainIsOfItsNewVersion) {
 }
 
 TEST(RecordTable, UsesTheMemoryOfClosedRecordsFirst) {
-  RecordTable table(100);
+  RecordTable table(100, 60);
   const uint32_t record = table.open(ipv4_key(1), counters_of(1));
   table.close(record);
   EXPECT_EQ(table.open(ipv4_key(2), counters_of(1)), record);
@@ -76,7 +76,7 @@ TEST(RecordTable, UsesTheMemoryOfClosedRecordsFirst) {
 TEST(RecordTable, HoldsWhatAMapHoldsInTheOrderOfOpening) {
   constexpr uint32_t kCapacity = 30;
   Dice dice(1);
-  RecordTable table(kCapacity);
+  RecordTable table(kCapacity, 60);
   std::map<uint32_t, uint16_t> numbers;  // record to the number in its key
   std::list<uint32_t> order;
   for (int i = 0; i < 20'000; ++i) {

@@ -1,6 +1,7 @@
 #include "sink/output_file.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -38,6 +39,9 @@ bool OutputFile::flush() {
     const ssize_t written = ::write(fd_.get(), left.data(), left.size());
     if (written >= 0) {
       left.remove_prefix(static_cast<size_t>(written));
+    } else if (errno == EAGAIN) {  // somebody made it non-blocking
+      pollfd wait{fd_.get(), POLLOUT, 0};
+      ::poll(&wait, 1, -1);
     } else if (errno != EINTR) {
       error_ = Error{errno_text(errno)};
     }

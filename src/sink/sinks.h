@@ -17,7 +17,7 @@ Result<std::unique_ptr<Sink>> create_sink(const Destination& destination,
 
 class Sinks {
  public:
-  void add(std::unique_ptr<Sink> sink) { sinks_.push_back(std::move(sink)); }
+  void attach(std::unique_ptr<Sink> sink) { sinks_.push_back(std::move(sink)); }
 
   void add(std::span<const FlowRecord> records, uint32_t second);
   void flush(uint32_t second);

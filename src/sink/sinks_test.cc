@@ -30,7 +30,7 @@ TEST(Sinks, GiveEverythingToEachKindOfDestination) {
   Sinks sinks;
   for (const std::string& text :
        {"csv:" + csv, "json:" + json, "file:" + file, "127.0.0.1:" + collector.port_text()})
-    sinks.add(create(text));
+    sinks.attach(create(text));
   sinks.add(std::array{FlowRecord{}, FlowRecord{}}, 1000);
   sinks.flush(1000);
 
@@ -47,14 +47,14 @@ TEST(Sinks, GiveEverythingToEachKindOfDestination) {
 TEST(Sinks, HaveFailedWhenNoneIsLeft) {
   const TempDirectory directory;
   Sinks sinks;
-  sinks.add(create("csv:/dev/full"));
-  sinks.add(create("csv:" + directory.path_of("flows.csv")));
+  sinks.attach(create("csv:/dev/full"));
+  sinks.attach(create("csv:" + directory.path_of("flows.csv")));
   sinks.flush(1000);
   EXPECT_FALSE(sinks.all_failed());
 
   Sinks failing;
-  failing.add(create("csv:/dev/full"));
-  failing.add(create("file:/dev/full"));
+  failing.attach(create("csv:/dev/full"));
+  failing.attach(create("file:/dev/full"));
   failing.add(std::array{FlowRecord{}}, 1000);
   failing.flush(1000);
   EXPECT_TRUE(failing.all_failed());

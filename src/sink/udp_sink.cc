@@ -110,10 +110,12 @@ void UdpSink::send(std::span<const uint8_t> message, uint32_t records) {
 }
 
 bool UdpSink::try_send(std::span<const uint8_t> message) {
-  const ssize_t sent = ::send(connected_.socket.get(), message.data(), message.size(), 0);
+  ssize_t sent = -1;
+  do {
+    sent = ::send(connected_.socket.get(), message.data(), message.size(), 0);
+  } while (sent < 0 && errno == EINTR);
   if (sent == static_cast<ssize_t>(message.size())) return true;
   const int error_number = errno;
-  if (error_number == EINTR) return try_send(message);
   note_error(error_number);
   if (error_number == ENOBUFS || error_number == EAGAIN)
     std::this_thread::sleep_for(kPauseForBuffers);
