@@ -37,39 +37,50 @@ Result<void> FileSource::check_paths() {
 bool FileSource::next_slice(Slice& slice) {
   slice.clear();
   if (ended_) return false;
-  for (;;) {
-    if (!fetch(slice.packets_filtered)) {
-      slice.second = clock_.second();
-      slice.end = SliceEnd::Input;
-      ended_ = true;
+  while (fetch(slice.packets_filtered)) {
+    const auto step = advance_clock();
+    if (step != PacketClock::Step::None) {
+      end_at_mark(slice, step);
       return true;
     }
-    if (ends_slice(slice)) return true;
+    if (is_full(slice)) {
+      slice.end = SliceEnd::Full;
+      return true;
+    }
     append(slice);
   }
+  slice.second = clock_.second();
+  slice.end = SliceEnd::Input;
+  ended_ = true;
+  return true;
 }
 
-// Whether the fetched packet belongs to a later slice. Moves the clock to it, once.
-bool FileSource::ends_slice(Slice& slice) {
+// Moves the clock to the fetched packet, once: asked again, it is there. A packet whose time cannot
+// be used moves nothing.
+PacketClock::Step FileSource::advance_clock() {
   if (packet_.time_ns == kNoTime) packet_.time_ns = clock_.now_ns();
-  const bool timed = packet_.time_ns < kTimeEnd;
-  if (timed && !clock_.started()) clock_.start(packet_.time_ns);
-  slice.second = clock_.second();
-  const auto step = timed ? clock_.step_to(packet_.time_ns) : PacketClock::Step::None;
-  if (timed) clock_.move_to(packet_.time_ns, step);
-  if (step != PacketClock::Step::None) {
-    slice.end = step == PacketClock::Step::Restart ? SliceEnd::Restart : SliceEnd::Tick;
-    slice.clock_jumped = step == PacketClock::Step::Jump;
-    slice.next_second = clock_.second();
-    return true;
-  }
+  if (packet_.time_ns >= kTimeEnd) return PacketClock::Step::None;
+  if (!clock_.started()) clock_.start(packet_.time_ns);
+  const auto step = clock_.step_to(packet_.time_ns);
+  clock_.move_to(packet_.time_ns, step);
+  return step;
+}
+
+// The fetched packet stands behind the mark and waits for the next slice.
+void FileSource::end_at_mark(Slice& slice, PacketClock::Step step) const {
+  slice.end = step == PacketClock::Step::Restart ? SliceEnd::Restart : SliceEnd::Tick;
+  slice.clock_jumped = step == PacketClock::Step::Jump;
+  slice.next_second = clock_.second();
+}
+
+bool FileSource::is_full(const Slice& slice) const {
   const bool new_chunk = slice.chunks.empty() || slice.chunks.back() != chunk_;
-  slice.end = SliceEnd::Full;
   return slice.packets.size() == Slice::kPacketsMax ||
          (new_chunk && slice.chunks.size() == Slice::kChunksMax);
 }
 
 void FileSource::append(Slice& slice) {
+  slice.second = clock_.second();
   if (slice.chunks.empty() || slice.chunks.back() != chunk_) slice.chunks.push_back(chunk_);
   slice.packets.push_back(packet_);
   have_packet_ = false;

@@ -50,7 +50,9 @@ class FileSource {
   bool next_packet();
   bool open_next_file();
   void close_broken(Error error);
-  bool ends_slice(Slice& slice);
+  PacketClock::Step advance_clock();
+  void end_at_mark(Slice& slice, PacketClock::Step step) const;
+  [[nodiscard]] bool is_full(const Slice& slice) const;
   void append(Slice& slice);
 
   std::vector<std::string> paths_;

@@ -19,22 +19,22 @@ bool is_pcap(uint32_t magic) {
 }  // namespace
 
 bool PcapReader::knows_magic(const uint8_t* magic) {
-  return is_pcap(load_in_order<uint32_t>(magic, false)) ||
-         is_pcap(load_in_order<uint32_t>(magic, true));
+  return is_pcap(load_in_order<uint32_t>(magic, FileOrder::Native)) ||
+         is_pcap(load_in_order<uint32_t>(magic, FileOrder::Swapped));
 }
 
 Result<PcapReader> PcapReader::open(ChunkStream& stream) {
   if (!stream.need(kFileHeaderOctets)) return fail("ends inside the pcap file header");
   const uint8_t* header = stream.data();
   PcapReader reader;
-  reader.swapped_ = !is_pcap(load_in_order<uint32_t>(header, false));
-  const auto magic = load_in_order<uint32_t>(header, reader.swapped_);
-  const auto major = load_in_order<uint16_t>(header + 4, reader.swapped_);
+  reader.order_ = is_pcap(load_in_order<uint32_t>(header, FileOrder::Native)) ? FileOrder::Native
+                                                                              : FileOrder::Swapped;
+  const auto magic = load_in_order<uint32_t>(header, reader.order_);
+  const auto major = load_in_order<uint16_t>(header + 4, reader.order_);
   if (major != kMajorVersion) return fail("is pcap version {}; only version 2 is known", major);
   if (magic == kMagicPatched) reader.record_header_octets_ = kPatchedRecordHeaderOctets;
   reader.fraction_ns_ = magic == kMagicNanoseconds ? 1 : 1000;
-  reader.link_type_ =
-      LinkType{load_in_order<uint32_t>(header + 20, reader.swapped_) & kLinkTypeMask};
+  reader.link_type_ = LinkType{load_in_order<uint32_t>(header + 20, reader.order_) & kLinkTypeMask};
   stream.consume(kFileHeaderOctets);
   return reader;
 }

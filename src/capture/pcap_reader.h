@@ -27,14 +27,14 @@ class PcapReader {
   ReadStatus next(ChunkStream& stream, Packet& packet) {
     if (!stream.need(record_header_octets_)) return ended_early(stream, 0);
     const uint8_t* header = stream.data();
-    const auto captured = load_in_order<uint32_t>(header + 8, swapped_);
+    const auto captured = load_in_order<uint32_t>(header + 8, order_);
     if (captured > kCapturedOctetsMax) return too_long(captured);
     if (!stream.need(record_header_octets_ + captured)) return ended_early(stream, captured);
     header = stream.data();  // it may have moved
-    packet.time_ns = load_in_order<uint32_t>(header, swapped_) * kNanosecondsPerSecond +
-                     load_in_order<uint32_t>(header + 4, swapped_) * uint64_t{fraction_ns_};
+    packet.time_ns = load_in_order<uint32_t>(header, order_) * kNanosecondsPerSecond +
+                     load_in_order<uint32_t>(header + 4, order_) * uint64_t{fraction_ns_};
     packet.captured_octets = captured;
-    packet.wire_octets = load_in_order<uint32_t>(header + 12, swapped_);
+    packet.wire_octets = load_in_order<uint32_t>(header + 12, order_);
     packet.link_type = link_type_;
     packet.data = header + record_header_octets_;
     stream.consume(record_header_octets_ + captured);
@@ -48,7 +48,7 @@ class PcapReader {
   ReadStatus ended_early(const ChunkStream& stream, uint32_t captured);
   ReadStatus too_long(uint32_t captured);
 
-  bool swapped_ = false;
+  FileOrder order_ = FileOrder::Native;
   uint32_t fraction_ns_ = 1;  // nanoseconds in one unit of the fraction
   uint32_t record_header_octets_ = 16;
   LinkType link_type_ = LinkType::Ethernet;

@@ -69,7 +69,7 @@ uint64_t with_offset(Wide time_ns, int64_t offset_seconds) {
 }  // namespace
 
 bool PcapngReader::knows_magic(const uint8_t* magic) {
-  return load_in_order<uint32_t>(magic, false) == kSectionHeader;
+  return load_in_order<uint32_t>(magic, FileOrder::Native) == kSectionHeader;
 }
 
 Result<PcapngReader> PcapngReader::open(ChunkStream& stream) {
@@ -145,10 +145,10 @@ PcapngReader::BlockStatus PcapngReader::at_end(const ChunkStream& stream) {
 // The byte order is told by the four octets behind the length, before the length can be read.
 bool PcapngReader::open_section(const ChunkStream& stream) {
   const uint8_t* magic = stream.data() + kBlockHeaderOctets;
-  if (load_in_order<uint32_t>(magic, false) == kByteOrderMagic) {
-    swapped_ = false;
-  } else if (load_in_order<uint32_t>(magic, true) == kByteOrderMagic) {
-    swapped_ = true;
+  if (load_in_order<uint32_t>(magic, FileOrder::Native) == kByteOrderMagic) {
+    order_ = FileOrder::Native;
+  } else if (load_in_order<uint32_t>(magic, FileOrder::Swapped) == kByteOrderMagic) {
+    order_ = FileOrder::Swapped;
   } else {
     error_ = "a section header has no byte-order magic";
     return false;

@@ -65,10 +65,10 @@ class PcapngReader {
 
   template <typename T>
   T load_at(const uint8_t* from) const {
-    return load_in_order<T>(from, swapped_);
+    return load_in_order<T>(from, order_);
   }
 
-  bool swapped_ = false;
+  FileOrder order_ = FileOrder::Native;
   std::vector<Interface> interfaces_;
   std::string error_;
 };

@@ -18,12 +18,15 @@ enum class ReadStatus : uint8_t {
 // more is damage, not a packet.
 inline constexpr uint32_t kCapturedOctetsMax = 262144;
 
+// The byte order of a file, as seen from this machine.
+enum class FileOrder : uint8_t { Native, Swapped };
+
 // An integer in the byte order of the file.
 template <typename T>
-[[nodiscard]] inline T load_in_order(const uint8_t* from, bool swapped) {
+[[nodiscard]] inline T load_in_order(const uint8_t* from, FileOrder order) {
   T value;
   std::memcpy(&value, from, sizeof value);
-  return swapped ? std::byteswap(value) : value;
+  return order == FileOrder::Swapped ? std::byteswap(value) : value;
 }
 
 }  // namespace clerk

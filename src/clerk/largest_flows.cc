@@ -2,10 +2,11 @@
 
 #include <algorithm>
 
+#include "decode/headers.h"
+
 namespace clerk {
 
 LargestFlows::Key LargestFlows::key_of(const FlowRecord& record) {
-  constexpr unsigned kEcnBits = 2;
   return {.source = record.source,
           .destination = record.destination,
           .source_port = record.source_port,
@@ -13,7 +14,7 @@ LargestFlows::Key LargestFlows::key_of(const FlowRecord& record) {
           .icmp_type_code = record.icmp_type_code,
           .vlan_id = record.vlan_id,
           .protocol = record.protocol,
-          .dscp = static_cast<uint8_t>(record.tos >> kEcnBits)};
+          .dscp = dscp_of(record.tos)};
 }
 
 void LargestFlows::add(std::span<const FlowRecord> records) {

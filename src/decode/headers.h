@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "base/ip_address.h"
+#include "decode/wire.h"
 
 namespace clerk {
 
@@ -38,11 +39,12 @@ struct Headers {
   uint32_t octets;  // IP length: IPv4 total length, IPv6 payload length + 40
 };
 
-// The flow key field that ICMP's type and code share with the destination port.
+// Protocols whose type and code take the place of the destination port.
 [[nodiscard]] constexpr bool is_icmp(IpVersion version, uint8_t protocol) {
-  constexpr uint8_t kIcmp = 1;
-  constexpr uint8_t kIcmpV6 = 58;
-  return protocol == (version == IpVersion::V4 ? kIcmp : kIcmpV6);
+  return protocol == (version == IpVersion::V4 ? wire::protocol::kIcmp : wire::protocol::kIcmpV6);
 }
+
+// The Differentiated Services Code Point of a ToS octet; the low two bits are ECN (RFC 3168).
+[[nodiscard]] constexpr uint8_t dscp_of(uint8_t tos) { return static_cast<uint8_t>(tos >> 2); }
 
 }  // namespace clerk

@@ -29,7 +29,6 @@ struct KeyTail {
 };
 static_assert(sizeof(KeyTail) == 8);
 
-inline constexpr uint16_t kVlanIdBits = 0x0fff;
 inline constexpr uint16_t kDatagramBit = 0x8000;
 
 template <IpVersion kIpVersion, size_t kAddressSize>
@@ -42,7 +41,7 @@ struct FlowKey {
   KeyTail tail;
 
   [[nodiscard]] bool is_datagram() const { return (tail.vlan_and_datagram & kDatagramBit) != 0; }
-  [[nodiscard]] uint16_t vlan_id() const { return tail.vlan_and_datagram & kVlanIdBits; }
+  [[nodiscard]] uint16_t vlan_id() const { return tail.vlan_and_datagram & wire::kVlanIdMask; }
 
   friend bool operator==(const FlowKey& a, const FlowKey& b) {
     return std::memcmp(&a, &b, sizeof a) == 0;
@@ -56,10 +55,9 @@ static_assert(sizeof(Ipv4Key) == 16 && sizeof(Ipv6Key) == 40);
 // The key of a decoded packet; `headers.version` is the key's.
 template <typename Key>
 inline Key make_key(const Headers& headers) {
-  constexpr unsigned kEcnBits = 2;
   Key key;
   std::memcpy(&key.source, headers.addresses, 2 * Key::kAddressOctets);
-  key.tail.dscp = static_cast<uint8_t>(headers.tos >> kEcnBits);
+  key.tail.dscp = dscp_of(headers.tos);
   key.tail.protocol = headers.protocol;
   key.tail.source_port = headers.source_port;
   key.tail.destination_port = headers.destination_port;
@@ -88,7 +86,7 @@ Key flow_of(Key datagram, const TransportKey& transport) {
   datagram.tail.source_port = transport.source_port;
   datagram.tail.destination_port = transport.destination_port;
   datagram.tail.protocol = transport.protocol;
-  datagram.tail.vlan_and_datagram &= kVlanIdBits;
+  datagram.tail.vlan_and_datagram &= wire::kVlanIdMask;
   return datagram;
 }
 
