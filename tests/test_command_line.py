@@ -49,6 +49,42 @@ def test_an_output_never_overwrites_an_input(capture):
     assert capture.read_bytes() == before
 
 
+def test_an_output_never_overwrites_stdin(capture):
+    before = capture.read_bytes()
+    with open(capture, "rb") as stdin:
+        run = subprocess.run(clerk_runner.command("--read", "-", "--collector", "csv:%s" % capture), stdin=stdin,
+                             capture_output=True, timeout=clerk_runner.PATIENCE_S)
+    assert run.returncode == 1 and b"would overwrite the input" in run.stderr
+    assert capture.read_bytes() == before
+
+
+@pytest.mark.parametrize("pair", [("csv:x", "json:./x"), ("stdout", "json:-"), ("csv:-", "file:-")])
+def test_two_collectors_never_write_to_one_file(capture, pair, monkeypatch):
+    monkeypatch.chdir(capture.parent)
+    (capture.parent / "x").touch()
+    run = clerk_runner.run_clerk("--read", capture, "--collector", pair[0], "--collector", pair[1], expect=1)
+    assert "same file" in run.stderr and pair[0] in run.stderr and pair[1] in run.stderr
+
+
+@pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full"])
+def test_a_run_without_stderr_still_does_its_work(capture, redirection):
+    path = capture.parent / "flows.csv"
+    shell = 'exec "$0" --read "$1" --collector "csv:$2" ' + redirection
+    run = subprocess.run(["sh", "-c", shell, str(clerk_runner.CLERK), str(capture), str(path)],
+                         timeout=clerk_runner.PATIENCE_S)
+    assert run.returncode == 0
+    assert len(clerk_runner.csv_records(path.read_text())) == len(DESCRIBED)
+
+
+@pytest.mark.parametrize("arguments, redirection, name", [("--read -", "<&-", "--read -"),
+                                                          ("--read \"$1\"", ">&-", "--collector stdout")])
+def test_a_closed_stdin_or_stdout_is_a_clear_error(capture, arguments, redirection, name):
+    run = subprocess.run(["sh", "-c", 'exec "$0" %s %s' % (arguments, redirection), str(clerk_runner.CLERK),
+                          str(capture)], stderr=subprocess.PIPE, timeout=clerk_runner.PATIENCE_S)
+    assert run.returncode == 1
+    assert name in run.stderr.decode()
+
+
 # Help and version
 
 

@@ -35,7 +35,7 @@ std::string_view explain(Stop stop) {
              "snap length";
     case Stop::Malformed: return "headers that contradict themselves";
     case Stop::DepthLimit: return "more tags, labels or extension headers than are followed";
-    case Stop::BadTime: return "a timestamp after the year 2106 or before 1970";
+    case Stop::BadTime: return "a timestamp before 1970 or behind 5 February 2106";
     case Stop::LackOfResources: return "new flows met while all tables were full";
   }
   std::unreachable();
