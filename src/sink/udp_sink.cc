@@ -1,6 +1,5 @@
 #include "sink/udp_sink.h"
 
-#include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <spdlog/spdlog.h>

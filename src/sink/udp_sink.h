@@ -7,6 +7,8 @@
 // with the path MTU and never grow.
 #pragma once
 
+#include <netdb.h>
+
 #include <memory>
 
 #include "base/log.h"
@@ -14,8 +16,6 @@
 #include "ipfix/session.h"
 #include "sink/record_pacer.h"
 #include "sink/sink.h"
-
-struct addrinfo;
 
 namespace clerk {
 
