@@ -5,26 +5,19 @@
 #include <sys/mman.h>
 
 #include <cstddef>
-#include <cstdint>
 #include <new>
 #include <type_traits>
 #include <utility>
 
 namespace clerk {
 
-// What the kernel is asked for; where the machine has no huge pages nothing is lost.
-enum class Pages : uint8_t { Small, Huge };
-
 template <typename T>
 class LazyArray {
   static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>);
 
  public:
-  // Throws std::bad_alloc when the address space is refused: at start, never later. Memory that
-  // will be touched here and there, and not from the front, should have small pages unless it is
-  // small itself.
-  explicit LazyArray(size_t size, Pages pages = Pages::Huge)
-      : size_(size), data_(map(size, pages)) {}
+  // Throws std::bad_alloc when the address space is refused: at start, never later.
+  explicit LazyArray(size_t size) : size_(size), data_(map(size)) {}
   LazyArray(LazyArray&& other) noexcept
       : size_(std::exchange(other.size_, 0)), data_(std::exchange(other.data_, nullptr)) {}
   LazyArray(const LazyArray&) = delete;
@@ -45,12 +38,12 @@ class LazyArray {
 
   static size_t octets(size_t size) { return size == 0 ? sizeof(T) : size * sizeof(T); }
 
-  static T* map(size_t size, Pages pages) {
+  static T* map(size_t size) {
     void* at = ::mmap(nullptr, octets(size), PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (at == MAP_FAILED) throw std::bad_alloc();
-    const bool huge = pages == Pages::Huge && octets(size) >= kHugePageOctets;
-    if (huge) ::madvise(at, octets(size), MADV_HUGEPAGE);
+    // Fewer faults and address translations; where the machine has no huge pages nothing is lost.
+    if (octets(size) >= kHugePageOctets) ::madvise(at, octets(size), MADV_HUGEPAGE);
     return static_cast<T*>(at);
   }
 

@@ -6,12 +6,15 @@
 //
 //   line   tag 4 x 7 | record 4 x 7 | overflow 4 | in use 4
 //
-// Size and memory are fixed; at most `records_max` records are in it at once, which keeps it at
-// least 28 % empty. The ledger's thread only.
+// The directory begins small and doubles when its owner, who alone knows the hashes of all records,
+// says so; memory beyond the lines in use is not touched. At its largest it has room for
+// `records_max` records and is then at least 28 % empty. The ledger's thread only.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
+#include <cstring>
 
 #include "base/check.h"
 #include "base/lazy_array.h"
@@ -23,8 +26,20 @@ class FlowDirectory {
   static constexpr uint32_t kNone = UINT32_MAX;
 
   explicit FlowDirectory(uint32_t records_max)
-      : lines_(lines_for(records_max),
-               octets(records_max) <= kHugeOctetsMax ? Pages::Huge : Pages::Small) {}
+      : lines_(lines_for(records_max)), lines_in_use_(std::min(lines_.size(), kLinesAtStart)) {}
+
+  // Whether lines begin to overflow and there is room to grow. Before records are many times as
+  // many as lines, grow() must have been called.
+  [[nodiscard]] bool is_crowded() const {
+    return records_ >= lines_in_use_ * kRecordsPerLine && lines_in_use_ < lines_.size();
+  }
+
+  // Doubles the lines in use and forgets all records: the caller inserts them again.
+  void grow() {
+    std::memset(lines_.data(), 0, lines_in_use_ * sizeof(Line));
+    lines_in_use_ = std::min(lines_.size(), 2 * lines_in_use_);
+    records_ = 0;
+  }
 
   // The record of this hash that `matches` agrees to, or kNone.
   template <typename Matches>
@@ -54,6 +69,7 @@ class FlowDirectory {
   void prefetch(uint64_t hash) const { __builtin_prefetch(&lines_[home(hash)], 1); }
 
   void insert(uint64_t hash, uint32_t record) {
+    ++records_;
     size_t i = home(hash);
     for (; lines_[i].used == kAllUsed; i = next(i))
       ++lines_[i].overflow;
@@ -66,6 +82,7 @@ class FlowDirectory {
 
   // The record must have been inserted under this hash.
   void remove(uint64_t hash, uint32_t record) {
+    --records_;
     for (size_t i = home(hash);; i = next(i)) {
       Line& line = lines_[i];
       for (uint32_t slot = 0; slot < kSlots; ++slot) {
@@ -87,11 +104,8 @@ class FlowDirectory {
  private:
   static constexpr uint32_t kSlots = 7;
   static constexpr uint32_t kAllUsed = (1U << kSlots) - 1;
+  static constexpr size_t kLinesAtStart = 4096;   // 256 KiB: they stay in a core's cache
   static constexpr uint32_t kRecordsPerLine = 5;  // at most, on average: few lines overflow
-
-  // Searches touch lines all over. Up to here huge pages are worth it even if few lines are used;
-  // the default of 4 million records needs 51 MiB.
-  static constexpr size_t kHugeOctetsMax = size_t{64} << 20;
 
   struct Line {
     uint32_t tag[kSlots];
@@ -107,13 +121,15 @@ class FlowDirectory {
 
   // The low half of the hash, scaled to the number of lines; the tag is of the high half.
   [[nodiscard]] size_t home(uint64_t hash) const {
-    return (hash & UINT32_MAX) * lines_.size() >> 32;
+    return (hash & UINT32_MAX) * lines_in_use_ >> 32;
   }
-  [[nodiscard]] size_t next(size_t line) const { return line + 1 == lines_.size() ? 0 : line + 1; }
+  [[nodiscard]] size_t next(size_t line) const { return line + 1 == lines_in_use_ ? 0 : line + 1; }
   static uint32_t tag_of(uint64_t hash) { return static_cast<uint32_t>(hash >> 32); }
   static bool is_used(const Line& line, uint32_t slot) { return (line.used >> slot & 1) != 0; }
 
   LazyArray<Line> lines_;
+  size_t lines_in_use_;
+  size_t records_ = 0;
 };
 
 }  // namespace clerk

@@ -52,6 +52,29 @@ TEST(FlowDirectory, HoldsAsManyRecordsAsItWasMadeForEvenOfOneHash) {
   }
 }
 
+TEST(FlowDirectory, GrowsUntilThereIsRoomForAllRecordsAndNotBefore) {
+  constexpr uint32_t kRecords = 100'000;
+  FlowDirectory directory(kRecords);
+  const auto hash_of = [](uint32_t record) { return record * 0x9e3779b97f4a7c15ULL; };
+  int grown = 0;
+  for (uint32_t record = 0; record < kRecords; ++record) {
+    if (directory.is_crowded()) {
+      ++grown;
+      directory.grow();
+      for (uint32_t earlier = 0; earlier < record; ++earlier)
+        directory.insert(hash_of(earlier), earlier);
+    }
+    directory.insert(hash_of(record), record);
+  }
+  EXPECT_EQ(grown, 3);  // 4096, 8192, 16384 and then all 20001 lines
+  EXPECT_FALSE(directory.is_crowded());
+  for (uint32_t record = 0; record < kRecords; ++record) {
+    ASSERT_EQ(
+        directory.find(hash_of(record), [=](uint32_t candidate) { return candidate == record; }),
+        record);
+  }
+}
+
 TEST(FlowDirectory, GuessesTheRecordOfALineThatIsNotFull) {
   FlowDirectory directory(10);
   directory.insert(uint64_t{9} << 32, 3);

@@ -176,10 +176,26 @@ void Ledger::add(const Key& key, uint64_t hash, const FlowCounters& counters) {
 template <typename Key>
 void Ledger::open(const Key& key, uint64_t hash, const FlowCounters& counters) {
   if (records_.held() == options_.flows_max) evict_oldest();
+  if (directory_.is_crowded()) grow_directory();
   const uint32_t record = records_.open(key, counters);
   directory_.insert(hash, record);
   records_.wheel().add(record, due_second(counters, options_.timeouts), next_mark_);
   ++counts_.flows_created;
+}
+
+void Ledger::grow_directory() {
+  directory_.grow();
+  for (uint32_t record = records_.oldest(); record != RecordTable::kNone;
+       record = records_.next(record)) {
+    if ((records_.counters(record).marks & mark::kSuperseded) == 0) {
+      directory_.insert(hash_of(record), record);
+    }
+  }
+}
+
+uint64_t Ledger::hash_of(uint32_t record) const {
+  return records_.version(record) == IpVersion::V4 ? hash_(records_.key<Ipv4Key>(record))
+                                                   : hash_(records_.key<Ipv6Key>(record));
 }
 
 void Ledger::advance_to(uint32_t second) {

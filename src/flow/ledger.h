@@ -90,6 +90,8 @@ class Ledger {
   void add(const Key& key, uint64_t hash, const FlowCounters& counters);
   template <typename Key>
   void open(const Key& key, uint64_t hash, const FlowCounters& counters);
+  void grow_directory();
+  [[nodiscard]] uint64_t hash_of(uint32_t record) const;
   template <typename Key>
   [[nodiscard]] FlowCounters counters_of(const MeterEntry<Key>& entry) const;
   template <typename Key>
