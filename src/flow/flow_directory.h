@@ -18,6 +18,7 @@
 
 #include "base/check.h"
 #include "base/lazy_array.h"
+#include "base/prefetch.h"
 
 namespace clerk {
 
@@ -66,7 +67,9 @@ class FlowDirectory {
     return kNone;
   }
 
-  void prefetch(uint64_t hash) const { __builtin_prefetch(&lines_[home(hash)], 1); }
+  CLERK_ALWAYS_INLINE void prefetch(uint64_t hash) const {
+    prefetch_for_write(&lines_[home(hash)]);
+  }
 
   void insert(uint64_t hash, uint32_t record) {
     ++records_;

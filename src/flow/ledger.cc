@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/prefetch.h"
 #include "decode/wire.h"
 
 namespace clerk {
@@ -87,7 +88,7 @@ void Ledger::merge_entry(const MeterTable<Key>& table, uint32_t at) {
 }
 
 template <typename Key>
-void Ledger::prefetch(const MeterTable<Key>& table, uint32_t entry) const {
+CLERK_ALWAYS_INLINE void Ledger::prefetch(const MeterTable<Key>& table, uint32_t entry) const {
   if (entry + kPrefetchLine < table.size()) directory_.prefetch(table[entry + kPrefetchLine].hash);
   if (entry + kPrefetchRecord >= table.size()) return;
   const uint32_t record = directory_.guess(table[entry + kPrefetchRecord].hash);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/prefetch.h"
 #include "base/time.h"
 #include "decode/wire.h"
 #include "flow/flow_counters.h"
@@ -92,7 +93,8 @@ Stop count_one(MeterTable<Key>& table, const Key& key, uint64_t hash, const Head
 }  // namespace
 
 template <typename Key>
-Meter::Keyed<Key> Meter::keyed(const Headers& headers, const MeterTable<Key>& table) const {
+CLERK_ALWAYS_INLINE Meter::Keyed<Key> Meter::keyed(const Headers& headers,
+                                                   const MeterTable<Key>& table) const {
   const Key key = make_key<Key>(headers);
   const uint64_t hash = hash_(key);
   table.prefetch_slot(hash);
@@ -113,7 +115,7 @@ void Meter::decode_all(std::span<const Packet> packets, const Delta& delta) {
   }
 }
 
-void Meter::prefetch_entries(size_t packets, const Delta& delta) {
+CLERK_ALWAYS_INLINE void Meter::prefetch_entries(size_t packets, const Delta& delta) {
   for (size_t i = 0; i < packets; ++i) {
     const Pending& pending = pending_[i];
     if (pending.stop != Stop::Done) continue;

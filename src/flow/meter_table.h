@@ -13,6 +13,7 @@
 
 #include "base/check.h"
 #include "base/lazy_array.h"
+#include "base/prefetch.h"
 #include "flow/flow_key.h"
 
 namespace clerk {
@@ -60,11 +61,13 @@ class MeterTable {
   // A new entry that takes the place of the key's newest one in later searches; the old one stays.
   Found supersede(const Key& key, uint64_t hash) { return insert(find_slot(key, hash), key, hash); }
 
-  void prefetch_slot(uint64_t hash) const { __builtin_prefetch(&slots_[home(hash)], 1); }
+  CLERK_ALWAYS_INLINE void prefetch_slot(uint64_t hash) const {
+    prefetch_for_write(&slots_[home(hash)]);
+  }
 
-  // Fetches the entry that probably has this hash. A guess costs nothing but the fetch.
-  void prefetch_entry(uint64_t hash) const {
-    __builtin_prefetch(&entries_[entry_of(slots_[home(hash)])], 1);
+  // Fetches the entry that probably has this hash.
+  CLERK_ALWAYS_INLINE void prefetch_entry(uint64_t hash) const {
+    prefetch_for_write(&entries_[entry_of(slots_[home(hash)])]);
   }
 
   void clear() {

@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "base/lazy_array.h"
+#include "base/prefetch.h"
 #include "flow/expiry.h"
 #include "flow/flow_counters.h"
 #include "flow/flow_key.h"
@@ -73,7 +74,7 @@ class RecordTable {
   [[nodiscard]] const FlowCounters& counters(uint32_t record) const {
     return hot_[record].counters;
   }
-  void prefetch(uint32_t record) const { __builtin_prefetch(&hot_[record], 1); }
+  CLERK_ALWAYS_INLINE void prefetch(uint32_t record) const { prefetch_for_write(&hot_[record]); }
 
   // Held records in the order in which they were opened.
   [[nodiscard]] uint32_t oldest() const { return order_.front(kHeld); }
