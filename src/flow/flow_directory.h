@@ -29,8 +29,7 @@ class FlowDirectory {
   explicit FlowDirectory(uint32_t records_max)
       : lines_(lines_for(records_max)), lines_in_use_(std::min(lines_.size(), kLinesAtStart)) {}
 
-  // Whether lines begin to overflow and there is room to grow. Before records are many times as
-  // many as lines, grow() must have been called.
+  // Whether lines begin to overflow and there is room to grow. The owner asks before each insert().
   [[nodiscard]] bool is_crowded() const {
     return records_ >= lines_in_use_ * kRecordsPerLine && lines_in_use_ < lines_.size();
   }
@@ -73,6 +72,8 @@ class FlowDirectory {
 
   void insert(uint64_t hash, uint32_t record) {
     ++records_;
+    DCHECK(records_ <=
+           lines_in_use_ * kSlots);  // with every line full the search for one would not end
     size_t i = home(hash);
     for (; lines_[i].used == kAllUsed; i = next(i))
       ++lines_[i].overflow;

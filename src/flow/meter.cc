@@ -65,14 +65,17 @@ void add_packet(MeterEntry<Key>& entry, const Headers& headers, uint64_t time_ns
     note_first_fragment(entry, headers);
 }
 
-// The entry that a packet of this key is to be added to, or none when the table is full.
+// The entry that a packet of this key is to be added to, or none when the table is full. A SYN that
+// finds no room for a second entry is still a packet of a known flow.
 template <typename Key>
 MeterEntry<Key>* entry_for(MeterTable<Key>& table, const Key& key, uint64_t hash,
                            const Headers& headers, uint64_t time_ns, uint32_t ordinal) {
   auto found = table.find_or_insert(key, hash);
   if (found.entry == nullptr) return nullptr;
-  if (!found.is_new && opens_second_entry(*found.entry, headers))
-    found = table.supersede(key, hash);
+  if (!found.is_new && opens_second_entry(*found.entry, headers)) {
+    const auto second = table.supersede(key, hash);
+    if (second.entry != nullptr || headers.fragment != Fragment::Whole) found = second;
+  }
   if (found.entry != nullptr && found.is_new) begin_entry(*found.entry, headers, time_ns, ordinal);
   return found.entry;
 }

@@ -131,6 +131,12 @@ TEST_F(MeterTest, AFullTableCountsKnownFlowsAndIgnoresNewOnes) {
   EXPECT_EQ(delta_.ipv4[3].packets, 2U);
 }
 
+TEST_F(MeterTest, ASynOfAKnownFlowCountsEvenWithoutRoomForASecondEntry) {
+  count({tcp(kSyn), tcp(kAck), udp(1), udp(2), udp(3), tcp(kSyn)});
+  EXPECT_EQ(delta_.counts.metered, 6U);
+  EXPECT_EQ(delta_.ipv4[0].packets, 3U);
+}
+
 TEST_F(MeterTest, TellsBeforehandWhetherThereIsRoom) {
   EXPECT_TRUE(delta_.has_room_for(4));
   count({udp(1)});
@@ -253,7 +259,10 @@ class MeterTwin {
     const auto found = newest.find(name_of(packet));
     if (found != newest.end() && !opens_second(entries[found->second], packet))
       return &entries[found->second];
-    if (entries.size() == entries_max_) return nullptr;
+    if (entries.size() == entries_max_) {
+      const bool known = found != newest.end() && packet.part == DatagramPart::Whole;
+      return known ? &entries[found->second] : nullptr;
+    }
     newest[name_of(packet)] = entries.size();
     return &entries.emplace_back(packet, ordinal);
   }
