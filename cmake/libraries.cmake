@@ -7,6 +7,8 @@ find_package(CLI11 REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(pcap REQUIRED IMPORTED_TARGET libpcap)
 pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
+pkg_check_modules(cap_ng REQUIRED IMPORTED_TARGET libcap-ng)
+pkg_check_modules(maxminddb REQUIRED IMPORTED_TARGET libmaxminddb)
 
 # xxhash is used as a header (XXH_INLINE_ALL); there is nothing to link.
 find_path(CLERK_XXHASH_INCLUDE xxhash.h REQUIRED)
