@@ -15,6 +15,11 @@ char* put_digits(char* to, uint64_t value, int digits) {
 
 }  // namespace
 
+uint64_t wall_clock_ns() {
+  const auto since_1970 = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<uint64_t>(std::chrono::nanoseconds(since_1970).count());
+}
+
 std::string_view format_time(uint64_t time_ns, std::array<char, kTimeTextSize>& buffer) {
   const uint64_t second = time_ns / kNanosecondsPerSecond;
   const uint64_t second_of_day = second % 86400;

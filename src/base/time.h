@@ -23,6 +23,9 @@ inline constexpr uint64_t kTimeEnd =
   return static_cast<uint32_t>(time_ns / kNanosecondsPerSecond);
 }
 
+// The system's wall clock, in nanoseconds since 1970. It can be set, back and forth.
+[[nodiscard]] uint64_t wall_clock_ns();
+
 // "2023-11-14T22:13:20.123456789Z" and no terminating zero.
 inline constexpr size_t kTimeTextSize = 30;
 

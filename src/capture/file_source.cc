@@ -39,7 +39,7 @@ bool FileSource::next_slice(Slice& slice) {
   if (ended_) return false;
   while (fetch(slice.packets_filtered)) {
     const auto step = advance_clock();
-    if (step != PacketClock::Step::None) {
+    if (step != TickClock::Step::None) {
       end_at_mark(slice, step);
       return true;
     }
@@ -57,9 +57,9 @@ bool FileSource::next_slice(Slice& slice) {
 
 // Moves the clock to the fetched packet, once: asked again, it is there. A packet whose time cannot
 // be used moves nothing.
-PacketClock::Step FileSource::advance_clock() {
+TickClock::Step FileSource::advance_clock() {
   if (packet_.time_ns == kNoTime) packet_.time_ns = clock_.now_ns();
-  if (packet_.time_ns >= kTimeEnd) return PacketClock::Step::None;
+  if (packet_.time_ns >= kTimeEnd) return TickClock::Step::None;
   if (!clock_.started()) clock_.start(packet_.time_ns);
   const auto step = clock_.step_to(packet_.time_ns);
   clock_.move_to(packet_.time_ns, step);
@@ -67,9 +67,9 @@ PacketClock::Step FileSource::advance_clock() {
 }
 
 // The fetched packet stands behind the mark and waits for the next slice.
-void FileSource::end_at_mark(Slice& slice, PacketClock::Step step) const {
-  slice.end = step == PacketClock::Step::Restart ? SliceEnd::Restart : SliceEnd::Tick;
-  slice.clock_jumped = step == PacketClock::Step::Jump;
+void FileSource::end_at_mark(Slice& slice, TickClock::Step step) const {
+  slice.end = step == TickClock::Step::Restart ? SliceEnd::Restart : SliceEnd::Tick;
+  slice.clock_jumped = step == TickClock::Step::Jump;
   slice.next_second = clock_.second();
 }
 

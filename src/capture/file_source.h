@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "base/tick_clock.h"
 #include "capture/capture_file.h"
-#include "capture/packet_clock.h"
 #include "capture/packet_filter.h"
 #include "capture/slice.h"
 
@@ -50,8 +50,8 @@ class FileSource {
   bool next_packet();
   bool open_next_file();
   void close_broken(Error error);
-  PacketClock::Step advance_clock();
-  void end_at_mark(Slice& slice, PacketClock::Step step) const;
+  TickClock::Step advance_clock();
+  void end_at_mark(Slice& slice, TickClock::Step step) const;
   [[nodiscard]] bool is_full(const Slice& slice) const;
   void append(Slice& slice);
 
@@ -59,7 +59,7 @@ class FileSource {
   size_t next_path_ = 0;
   std::optional<CaptureFile> file_;
   PacketFilter filter_;
-  PacketClock clock_;
+  TickClock clock_;
   const StopRequest& stop_;
   std::shared_ptr<ChunkPool> pool_ = ChunkPool::create();
 

@@ -18,6 +18,8 @@ enum class LinkType : uint32_t {
   Ipv4 = 228,
   Ipv6 = 229,
   LinuxCooked2 = 276,
+  // None of files: a ring without link headers had it, and the kernel says that it is not IP.
+  NotIp = UINT32_MAX,
 };
 
 [[nodiscard]] constexpr bool is_decoded(LinkType link_type) {
@@ -29,7 +31,8 @@ enum class LinkType : uint32_t {
     case LinkType::LinuxCooked:
     case LinkType::Ipv4:
     case LinkType::Ipv6:
-    case LinkType::LinuxCooked2: return true;
+    case LinkType::LinuxCooked2:
+    case LinkType::NotIp: return true;
   }
   return false;
 }
@@ -37,12 +40,18 @@ enum class LinkType : uint32_t {
 // The time of a packet that its file tells no time for: it takes the packet clock's.
 inline constexpr uint64_t kNoTime = UINT64_MAX;
 
+// No tag was taken off the packet.
+inline constexpr uint16_t kNoVlanTag = UINT16_MAX;
+
 struct Packet {
   const uint8_t* data = nullptr;
   uint64_t time_ns = 0;  // since 1970; kTimeEnd and above is a time that cannot be used
   uint32_t captured_octets = 0;
   uint32_t wire_octets = 0;
   LinkType link_type = LinkType::Ethernet;
+  // Of a tag in front of all others that the kernel or the network card took off and put beside the
+  // packet: its twelve bits, or kNoVlanTag.
+  uint16_t stripped_vlan_id = kNoVlanTag;
 };
 
 }  // namespace clerk

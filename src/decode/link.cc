@@ -52,6 +52,7 @@ Next link_header(LinkType link_type, ByteReader& reader) {
     case LinkType::Raw: return raw(reader);
     case LinkType::Ipv4: return {Stop::Done, ether_type::kIpv4};
     case LinkType::Ipv6: return {Stop::Done, ether_type::kIpv6};
+    case LinkType::NotIp: return {Stop::NonIp, 0};
   }
   return {Stop::LinkType, 0};
 }
@@ -154,8 +155,8 @@ Next mpls_label(ByteReader& reader, uint32_t wire_octets) {
 }  // namespace
 
 Stop find_network_header(const Packet& packet, ByteReader& reader, Headers& headers) {
-  headers.vlan_id = 0;
-  ShimState state;
+  ShimState state{.tagged = packet.stripped_vlan_id != kNoVlanTag};
+  headers.vlan_id = state.tagged ? packet.stripped_vlan_id : uint16_t{0};
   Next next = link_header(packet.link_type, reader);
   while (next.stop == Stop::Done) {
     if (next.ether_type == ether_type::kIpv4 || next.ether_type == ether_type::kIpv6) {

@@ -1,8 +1,9 @@
-// The clock that packets of a file drive: the highest time seen so far, in whole seconds.
+// The clock whose whole seconds are the ticks of the program. The packets of a file drive it, and
+// it stands at the highest time seen so far; live, the wall clock drives it.
 //
-// Its marks are the ticks of the whole program. A step back beyond the idle timeout (an older
-// second file, a corrected clock) restarts it; a step forward is believed, and counted when it is
-// longer than the idle timeout. One thread at a time.
+// A step back beyond the idle timeout (an older second file, a corrected clock) restarts it; after
+// a smaller one it stands still until time has caught up. A step forward is believed, and counted
+// when it is longer than the idle timeout. One thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -12,18 +13,18 @@
 
 namespace clerk {
 
-class PacketClock {
+class TickClock {
  public:
   enum class Step : uint8_t {
-    None,     // still the same second, or a packet older than the clock
+    None,     // still the same second, or a time older than the clock
     Forward,  // a later second has begun
     Jump,     // the same, more than the idle timeout later
     Restart,  // time went back beyond the idle timeout: a new beginning
   };
 
-  explicit PacketClock(uint64_t idle_timeout_ns) : idle_timeout_ns_(idle_timeout_ns) {}
+  explicit TickClock(uint64_t idle_timeout_ns) : idle_timeout_ns_(idle_timeout_ns) {}
 
-  // What a packet of this time does to the clock. It is not moved yet.
+  // What this time does to the clock. It is not moved yet.
   [[nodiscard]] Step step_to(uint64_t time_ns) const {
     if (time_ns < now_ns_) [[unlikely]] {
       return now_ns_ - time_ns > idle_timeout_ns_ ? Step::Restart : Step::None;
@@ -32,7 +33,7 @@ class PacketClock {
     return time_ns - now_ns_ > idle_timeout_ns_ ? Step::Jump : Step::Forward;
   }
 
-  // Moves the clock to a packet's time, as step_to() said.
+  // Moves the clock to this time, as step_to() said.
   void move_to(uint64_t time_ns, Step step) {
     if (time_ns > now_ns_ || step == Step::Restart) now_ns_ = time_ns;
     if (step == Step::None) return;
@@ -40,7 +41,7 @@ class PacketClock {
     next_mark_ns_ = (uint64_t{second_} + 1) * kNanosecondsPerSecond;
   }
 
-  // Sets the clock for the first packet.
+  // Sets the clock for the first time.
   void start(uint64_t time_ns) {
     started_ = true;
     move_to(time_ns, Step::Restart);

@@ -1,0 +1,187 @@
+#include "capture/af_packet_source.h"
+
+#include <fmt/ranges.h>
+#include <spdlog/spdlog.h>
+
+#include <optional>
+#include <thread>
+#include <utility>
+
+namespace clerk {
+namespace {
+
+constexpr auto kLookInterval = std::chrono::milliseconds(100);
+constexpr auto kRetryInterval = std::chrono::seconds(1);
+constexpr auto kLogInterval = std::chrono::seconds(60);
+
+}  // namespace
+
+class AfPacketInterface::Member : public PacketSource {
+ public:
+  Member(AfPacketInterface& interface, size_t number) : interface_(interface), number_(number) {}
+
+  std::optional<Block> take_block(std::chrono::milliseconds patience) override;
+  void return_block() override { ring_->return_block(); }
+  uint64_t take_drops() override;
+
+ private:
+  void look_after_interface();
+  void close_ring();
+
+  AfPacketInterface& interface_;
+  size_t number_;
+  std::unique_ptr<Ring> ring_;  // none while the interface is gone
+  uint64_t drops_ = 0;          // of rings that are closed
+  std::optional<Clock::time_point> detached_at_;
+};
+
+std::optional<Block> AfPacketInterface::Member::take_block(std::chrono::milliseconds patience) {
+  if (!ring_) ring_ = interface_.take_ring(number_);
+  if (!ring_) {
+    std::this_thread::sleep_for(patience);
+    return {};
+  }
+  if (const auto block = ring_->ready_block()) return block;
+  ring_->wait(patience);
+  if (const auto block = ring_->ready_block()) return block;
+  look_after_interface();
+  return {};
+}
+
+uint64_t AfPacketInterface::Member::take_drops() {
+  return std::exchange(drops_, 0) + (ring_ ? ring_->take_drops() : 0);
+}
+
+// With nothing to read there is time to ask how the interface is.
+void AfPacketInterface::Member::look_after_interface() {
+  if (!ring_->is_detached()) {
+    if (number_ == 0) interface_.watch_state();
+    return;
+  }
+  if (!detached_at_) {
+    detached_at_ = Clock::now();
+    interface_.note_removal();
+  } else if (Clock::now() - *detached_at_ > kBlockDelayMax) {
+    close_ring();  // the last block has come
+  }
+}
+
+void AfPacketInterface::Member::close_ring() {
+  drops_ += ring_->take_drops();
+  ring_.reset();
+  detached_at_.reset();
+  interface_.note_closed_ring();
+}
+
+AfPacketInterface::AfPacketInterface(std::string name, AfPacketOptions options)
+    : name_(std::move(name)),
+      options_(std::move(options)),
+      fresh_(options_.members),
+      log_limiter_(kLogInterval) {
+  for (size_t i = 0; i < options_.members; ++i)
+    members_.push_back(std::make_unique<Member>(*this, i));
+}
+
+AfPacketInterface::~AfPacketInterface() = default;
+
+Result<std::unique_ptr<AfPacketInterface>> AfPacketInterface::open(std::string name,
+                                                                   AfPacketOptions options) {
+  std::unique_ptr<AfPacketInterface> interface(
+      new AfPacketInterface(std::move(name), std::move(options)));
+  const auto opened = interface->open_first();
+  if (opened) return interface;
+  if (!interface->options_.wait) return std::unexpected(opened.error());
+  spdlog::warn("{}; waiting for it", opened.error().message);
+  return interface;
+}
+
+std::vector<PacketSource*> AfPacketInterface::sources() const {
+  std::vector<PacketSource*> sources;
+  for (const auto& member : members_)
+    sources.push_back(member.get());
+  return sources;
+}
+
+// Rings are opened anew only when no member has one of the interface as it was.
+std::unique_ptr<Ring> AfPacketInterface::take_ring(size_t member) {
+  const std::lock_guard lock(mutex_);
+  if (open_rings_ == 0 && Clock::now() >= next_attempt_) try_to_reopen();
+  if (member == 0 && fresh_[member]) {
+    spdlog::info("interface {}: capturing with {} thread{}", name_, options_.members,
+                 options_.members == 1 ? "" : "s");
+  }
+  return std::move(fresh_[member]);
+}
+
+void AfPacketInterface::note_removal() {
+  const std::lock_guard lock(mutex_);
+  if (!std::exchange(is_removed_, true))
+    spdlog::warn("interface {}: was removed; waiting for it to come back", name_);
+}
+
+void AfPacketInterface::note_closed_ring() {
+  const std::lock_guard lock(mutex_);
+  --open_rings_;
+}
+
+void AfPacketInterface::watch_state() {
+  const std::lock_guard lock(mutex_);
+  if (Clock::now() < next_attempt_) return;
+  next_attempt_ = Clock::now() + kLookInterval;
+  const auto found = find_interface(name_);
+  if (!found || !*found || (*found)->is_up == is_up_) return;
+  is_up_ = (*found)->is_up;
+  if (is_up_) {
+    spdlog::info("interface {}: is up again", name_);
+  } else {
+    spdlog::warn("interface {}: is down; waiting for it to come up", name_);
+  }
+}
+
+void AfPacketInterface::try_to_reopen() {
+  next_attempt_ = Clock::now() + kLookInterval;
+  const auto found = find_interface(name_);
+  if (found && !*found) return;  // that it is not there was said
+  const auto opened = found ? open_rings(**found) : std::unexpected(found.error());
+  if (opened) return;
+  next_attempt_ = Clock::now() + kRetryInterval;
+  if (log_limiter_.allow(Clock::now())) spdlog::warn("{}; trying again", opened.error().message);
+}
+
+Result<void> AfPacketInterface::open_first() {
+  const auto found = TRY(find_interface(name_));
+  if (!found)
+    return fail("--interface {}: there is no such interface; there are {} (--wait waits for one)",
+                name_, fmt::join(interface_names(), ", "));
+  return open_rings(*found);
+}
+
+Result<void> AfPacketInterface::open_rings(const NetworkInterface& interface) {
+  auto rings = make_rings(interface);
+  if (!rings) return fail("--interface {}: {}", name_, rings.error().message);
+  fresh_ = *std::move(rings);
+  open_rings_ = fresh_.size();
+  is_removed_ = false;
+  is_up_ = true;
+  return {};
+}
+
+Result<AfPacketInterface::Rings> AfPacketInterface::make_rings(
+    const NetworkInterface& interface) const {
+  const KernelFilter filter =
+      TRY(compile_kernel_filter(options_.filter, options_.snaplen, name_, interface));
+  Rings rings;
+  for (size_t i = 0; i < options_.members; ++i)
+    rings.push_back(std::make_unique<Ring>(TRY(Ring::create(interface, options_.ring_octets))));
+  if (options_.members > 1) {
+    const uint16_t group = TRY(rings.front()->found_group(options_.fanout));
+    for (size_t i = 1; i < rings.size(); ++i)
+      TRY(rings[i]->join_group(options_.fanout, group));
+  }
+  if (options_.promiscuous) TRY(rings.front()->be_promiscuous(interface));
+  for (const auto& ring : rings)
+    TRY(ring->listen(filter));
+  return rings;
+}
+
+}  // namespace clerk

@@ -1,0 +1,174 @@
+#include "capture/ring.h"
+
+#include <arpa/inet.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+
+namespace clerk {
+namespace {
+
+constexpr uint32_t kMebibyte = 1U << 20;
+constexpr uint32_t kBlocksMin = 2;  // one that is read and one that is filled
+
+// Frames of TPACKET_V3 are as long as their packets; the kernel wants the figure all the same.
+constexpr uint32_t kNominalFrameOctets = 2048;
+
+template <typename T>
+[[nodiscard]] bool set_option(int socket, int name, const T& value) {
+  return ::setsockopt(socket, SOL_PACKET, name, &value, sizeof value) == 0;
+}
+
+// No packet comes before bind(): the protocol of this socket is none.
+Result<UniqueFd> packet_socket(RingLink link) {
+  const int type = link == RingLink::Ethernet ? SOCK_RAW : SOCK_DGRAM;
+  UniqueFd socket(::socket(AF_PACKET, type | SOCK_CLOEXEC, 0));
+  if (socket) return socket;
+  if (errno != EPERM) return fail("a packet socket: {}", errno_text(errno));
+  return fail(
+      "capturing needs the capability CAP_NET_RAW: run as root, or once: "
+      "setcap cap_net_raw+ep $(command -v clerk)");
+}
+
+Result<void> make_ring(int socket, uint32_t blocks) {
+  const int version = TPACKET_V3;
+  tpacket_req3 request{};
+  request.tp_block_size = Ring::kBlockOctets;
+  request.tp_block_nr = blocks;
+  request.tp_frame_size = kNominalFrameOctets;
+  request.tp_frame_nr = blocks * (Ring::kBlockOctets / kNominalFrameOctets);
+  request.tp_retire_blk_tov = static_cast<uint32_t>(Ring::kRetire.count());
+  if (set_option(socket, PACKET_VERSION, version) && set_option(socket, PACKET_RX_RING, request))
+    return {};
+  return fail("the kernel makes no ring of {} MiB ({}); choose a smaller --ring_mib",
+              uint64_t{blocks} * Ring::kBlockOctets / kMebibyte, errno_text(errno));
+}
+
+Result<void> bind_to(int socket, const NetworkInterface& interface) {
+  sockaddr_ll address{};
+  address.sll_family = AF_PACKET;
+  address.sll_protocol = htons(ETH_P_ALL);
+  address.sll_ifindex = interface.index;
+  if (::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return {};
+  return fail("cannot capture: {}", errno_text(errno));
+}
+
+// Loopback shows each packet twice, as it leaves and as it arrives.
+Result<void> ignore_repeats(int socket, const NetworkInterface& interface) {
+  const int yes = 1;
+  if (!interface.is_loopback || set_option(socket, PACKET_IGNORE_OUTGOING, yes)) return {};
+  return fail("cannot leave out what loopback shows twice: {} (Linux 4.20 and later can)",
+              errno_text(errno));
+}
+
+void clear_error(int socket) {
+  int error = 0;
+  socklen_t size = sizeof error;
+  ::getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size);
+}
+
+std::atomic_ref<uint32_t> status_of(uint8_t* block) {
+  return std::atomic_ref(reinterpret_cast<tpacket_block_desc*>(block)->hdr.bh1.block_status);
+}
+
+}  // namespace
+
+Result<Ring> Ring::create(const NetworkInterface& interface, size_t octets) {
+  const auto blocks = std::max(static_cast<uint32_t>(octets / kBlockOctets), kBlocksMin);
+  UniqueFd socket = TRY(packet_socket(interface.link));
+  TRY(make_ring(socket.get(), blocks));
+  const size_t mapped = size_t{blocks} * kBlockOctets;
+  void* at = ::mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_SHARED, socket.get(), 0);
+  if (at == MAP_FAILED) return fail("cannot map the ring: {}", errno_text(errno));
+  Ring ring(std::move(socket), Memory(static_cast<uint8_t*>(at), Unmap{mapped}), interface.link,
+            blocks);
+  TRY(ring.set_filter(deaf_filter()));
+  TRY(ignore_repeats(ring.socket_.get(), interface));
+  TRY(bind_to(ring.socket_.get(), interface));
+  clear_error(ring.socket_.get());  // ENETDOWN, when the interface is down
+  return ring;
+}
+
+Result<void> Ring::set_fanout(uint32_t argument) {
+  if (set_option(socket_.get(), PACKET_FANOUT, argument)) return {};
+  return fail("cannot share its packets among threads: {} (older kernels want it up for this)",
+              errno_text(errno));
+}
+
+Result<uint16_t> Ring::found_group(Fanout mode) {
+  const uint32_t flags = std::to_underlying(mode) | uint32_t{PACKET_FANOUT_FLAG_UNIQUEID};
+  TRY(set_fanout(flags << 16));
+  uint32_t argument = 0;
+  socklen_t size = sizeof argument;
+  if (::getsockopt(socket_.get(), SOL_PACKET, PACKET_FANOUT, &argument, &size) != 0)
+    return fail("cannot ask for its fanout group: {}", errno_text(errno));
+  return static_cast<uint16_t>(argument);  // the mode stands above
+}
+
+Result<void> Ring::join_group(Fanout mode, uint16_t group) {
+  return set_fanout(uint32_t{std::to_underlying(mode)} << 16 | group);
+}
+
+Result<void> Ring::be_promiscuous(const NetworkInterface& interface) {
+  packet_mreq request{};
+  request.mr_ifindex = interface.index;
+  request.mr_type = PACKET_MR_PROMISC;
+  if (set_option(socket_.get(), PACKET_ADD_MEMBERSHIP, request)) return {};
+  return fail("cannot become promiscuous: {}; --no-promiscuous does without", errno_text(errno));
+}
+
+Result<void> Ring::set_filter(const KernelFilter& filter) {
+  sock_fprog program{};
+  program.len = static_cast<unsigned short>(filter.size());
+  program.filter = const_cast<sock_filter*>(filter.data());  // the kernel only reads it
+  if (::setsockopt(socket_.get(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0)
+    return {};
+  return fail("--filter: the kernel does not take it: {}", errno_text(errno));
+}
+
+Result<void> Ring::listen(const KernelFilter& filter) {
+  const int yes = 1;
+  TRY(set_filter(filter));
+  if (::setsockopt(socket_.get(), SOL_SOCKET, SO_LOCK_FILTER, &yes, sizeof yes) == 0) return {};
+  return fail("--filter: the kernel does not lock it: {}", errno_text(errno));
+}
+
+std::optional<Block> Ring::ready_block() const {
+  uint8_t* block = next_block();
+  // Acquire: what the kernel wrote before it handed the block over must be seen.
+  if ((status_of(block).load(std::memory_order_acquire) & TP_STATUS_USER) == 0) return {};
+  return Block{.octets = {block, kBlockOctets}, .link = link_};
+}
+
+void Ring::return_block() {
+  // Release: the kernel may overwrite the block only after it was read.
+  status_of(next_block()).store(TP_STATUS_KERNEL, std::memory_order_release);
+  next_ = (next_ + 1) % blocks_;
+}
+
+void Ring::wait(std::chrono::milliseconds patience) {
+  pollfd waited{.fd = socket_.get(), .events = POLLIN, .revents = 0};
+  ::poll(&waited, 1, static_cast<int>(patience.count()));
+  if ((waited.revents & POLLERR) != 0) clear_error(socket_.get());
+}
+
+bool Ring::is_detached() const {
+  sockaddr_ll address{};
+  socklen_t size = sizeof address;
+  const int known = ::getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&address), &size);
+  return known == 0 && address.sll_ifindex < 0;
+}
+
+uint64_t Ring::take_drops() {
+  tpacket_stats_v3 statistics{};
+  socklen_t size = sizeof statistics;
+  const int known = ::getsockopt(socket_.get(), SOL_PACKET, PACKET_STATISTICS, &statistics, &size);
+  return known == 0 ? statistics.tp_drops : 0;
+}
+
+}  // namespace clerk
