@@ -128,12 +128,8 @@ Totals write_trace(const TrafficPlan& plan, PcapWriter& writer) {
   return totals;
 }
 
-// How many flows the kind has when nobody says: mix 25 packets a two-way flow on average, elephants
-// a hundred in all.
 std::uint64_t flows_of(const Options& options) {
-  if (options.flows != 0) return options.flows;
-  if (options.kind == "elephants") return 100;
-  return std::max<std::uint64_t>(1, options.packets / 25);
+  return options.flows != 0 ? options.flows : flows_by_default(options.kind, options.packets);
 }
 
 Totals write_kind(const Options& options, PcapWriter& writer) {

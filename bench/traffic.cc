@@ -39,6 +39,11 @@ std::uint64_t draw_gap_ns(Random& random) {
 
 }  // namespace
 
+std::uint64_t flows_by_default(std::string_view kind, std::uint64_t packets) {
+  if (kind == "elephants") return 100;
+  return std::max<std::uint64_t>(1, packets / 25);
+}
+
 EvenClock::EvenClock(const TrafficPlan& plan)
     : gap_ns_(std::max<std::uint64_t>(
           1, plan.duration_ns / std::max<std::uint64_t>(1, plan.packets))) {}

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <functional>
 #include <queue>
+#include <string_view>
 #include <vector>
 
 #include "frame.h"
@@ -31,6 +32,10 @@ struct TrafficPlan {
 
 // Addresses of clients carry the flow's number in 24 bits: no two flows of a trace share a key.
 inline constexpr std::uint64_t kFlowsMax = std::uint64_t{1} << 24;
+
+// How many flows a kind (mix, scan, elephants) has when nobody says: mix 25 packets a two-way flow
+// on average, elephants a hundred in all.
+std::uint64_t flows_by_default(std::string_view kind, std::uint64_t packets);
 
 // Evenly spread times with jitter, for the traffics without flows that start and end.
 class EvenClock {
