@@ -78,6 +78,7 @@ AfPacketInterface::AfPacketInterface(std::string name, AfPacketOptions options)
       options_(std::move(options)),
       fresh_(options_.members),
       log_limiter_(kLogInterval) {
+  members_.reserve(options_.members);
   for (size_t i = 0; i < options_.members; ++i)
     members_.push_back(std::make_unique<Member>(*this, i));
 }
@@ -97,6 +98,7 @@ Result<std::unique_ptr<AfPacketInterface>> AfPacketInterface::open(std::string n
 
 std::vector<PacketSource*> AfPacketInterface::sources() const {
   std::vector<PacketSource*> sources;
+  sources.reserve(members_.size());
   for (const auto& member : members_)
     sources.push_back(member.get());
   return sources;

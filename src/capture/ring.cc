@@ -72,10 +72,6 @@ void clear_error(int socket) {
   ::getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size);
 }
 
-std::atomic_ref<uint32_t> status_of(uint8_t* block) {
-  return std::atomic_ref(reinterpret_cast<tpacket_block_desc*>(block)->hdr.bh1.block_status);
-}
-
 }  // namespace
 
 Result<Ring> Ring::create(const NetworkInterface& interface, size_t octets) {
@@ -138,16 +134,20 @@ Result<void> Ring::listen(const KernelFilter& filter) {
   return fail("--filter: the kernel does not lock it: {}", errno_text(errno));
 }
 
+std::atomic_ref<uint32_t> Ring::next_status() const {
+  auto* description = reinterpret_cast<tpacket_block_desc*>(next_block());
+  return std::atomic_ref(description->hdr.bh1.block_status);
+}
+
 std::optional<Block> Ring::ready_block() const {
-  uint8_t* block = next_block();
   // Acquire: what the kernel wrote before it handed the block over must be seen.
-  if ((status_of(block).load(std::memory_order_acquire) & TP_STATUS_USER) == 0) return {};
-  return Block{.octets = {block, kBlockOctets}, .link = link_};
+  if ((next_status().load(std::memory_order_acquire) & TP_STATUS_USER) == 0) return {};
+  return Block{.octets = {next_block(), kBlockOctets}, .link = link_};
 }
 
 void Ring::return_block() {
   // Release: the kernel may overwrite the block only after it was read.
-  status_of(next_block()).store(TP_STATUS_KERNEL, std::memory_order_release);
+  next_status().store(TP_STATUS_KERNEL, std::memory_order_release);
   next_ = (next_ + 1) % blocks_;
 }
 

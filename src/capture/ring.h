@@ -9,6 +9,7 @@
 
 #include <sys/mman.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -74,6 +75,9 @@ class Ring {
   Result<void> set_fanout(uint32_t argument);
   Result<void> set_filter(const KernelFilter& filter);
   [[nodiscard]] uint8_t* next_block() const { return memory_.get() + size_t{next_} * kBlockOctets; }
+
+  // The word by which kernel and reader hand the next block to and fro.
+  [[nodiscard]] std::atomic_ref<uint32_t> next_status() const;
 
   UniqueFd socket_;
   Memory memory_;

@@ -168,10 +168,40 @@ TEST(Link, ALinkTypeOfOneIpVersionAllowsNoOther) {
 }
 
 TEST(Link, AnUnknownLinkTypeIsNotDecoded) {
-  for (const uint32_t type : {2U, 105U, 147U, 275U, 0xffffffffU}) {
+  for (const uint32_t type : {2U, 105U, 147U, 275U, 0xfffffffeU}) {
     EXPECT_EQ(decode_built(PacketBuilder().ipv4().udp(), LinkType{type}).stop, Stop::LinkType);
     EXPECT_EQ(decode_octets({}, LinkType{type}).stop, Stop::LinkType);
   }
+}
+
+TEST(Link, APacketThatTheKernelSaysIsNotIpIsNot) {
+  EXPECT_EQ(decode_built(PacketBuilder().ipv4().udp(), LinkType::NotIp).stop, Stop::NonIp);
+  EXPECT_EQ(decode_octets({}, LinkType::NotIp).stop, Stop::NonIp);
+}
+
+// A packet in front of which the kernel took off a tag.
+Headers decode_stripped(const PacketBuilder& builder, uint16_t stripped_vlan_id) {
+  const std::vector<uint8_t> octets = builder.build();
+  const auto size = static_cast<uint32_t>(octets.size());
+  Headers headers{};
+  EXPECT_EQ(decode({.data = octets.data(),
+                    .captured_octets = size,
+                    .wire_octets = size,
+                    .stripped_vlan_id = stripped_vlan_id},
+                   headers),
+            Stop::Done);
+  return headers;
+}
+
+TEST(Link, AStrippedTagIsTheOutermostOne) {
+  EXPECT_EQ(decode_stripped(frame().ipv4().udp(), 100).vlan_id, 100);
+  EXPECT_EQ(decode_stripped(frame().vlan(200).ipv6().udp(), 100).vlan_id, 100);
+  EXPECT_EQ(decode_stripped(frame().vlan(200).ipv4().udp(), kNoVlanTag).vlan_id, 200);
+}
+
+TEST(Link, AStrippedPriorityTagHasNoId) {
+  EXPECT_EQ(decode_stripped(frame().ipv4().udp(), 0).vlan_id, 0);
+  EXPECT_EQ(decode_stripped(frame().vlan(9).ipv4().udp(), 0).vlan_id, 0);
 }
 
 }  // namespace
