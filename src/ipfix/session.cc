@@ -41,8 +41,8 @@ bool Session::templates_due(uint32_t export_second) const {
 
 void Session::send_templates(uint32_t export_second) {
   messages_since_templates_ = 0;  // of the next 4096, this is the first
-  send(templates_.finish(header(export_second)), 0);
   templates_sent_ = export_second;
+  send(templates_.finish(header(export_second)), 0);
 }
 
 void Session::send_data(DataMessage& message, uint32_t export_second) {

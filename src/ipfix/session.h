@@ -37,6 +37,9 @@ class Session {
   // Sends messages that are not full yet, and the templates when they are due.
   void flush(uint32_t export_second);
 
+  // The collector may know none of the templates: they go out again with what is sent next.
+  void repeat_templates() { templates_sent_.reset(); }
+
   // Messages are kept at most this long: kMessageOctetsMax or less, and never longer than before.
   void lower_message_octets(size_t octets);
   [[nodiscard]] size_t message_octets_max() const { return octets_max_; }

@@ -139,6 +139,17 @@ TEST(Session, RepeatsTheTemplatesWhenTheClockWentBack) {
   EXPECT_THAT(session.contents(), ElementsAre("T", "T"));
 }
 
+TEST(Session, RepeatsTheTemplatesWhenToldThatTheyMayBeUnknown) {
+  TestSession session;
+  session.session().flush(1000);
+  session.session().flush(1001);
+  session.session().repeat_templates();
+  session.add(1, IpVersion::V4, 1002);
+  session.session().flush(1002);
+  session.session().flush(1003);
+  EXPECT_THAT(session.contents(), ElementsAre("T", "T", "1"));
+}
+
 TEST(Session, SendsTheTemplatesOnceOverAReliableTransport) {
   TestSession session({.repeat_templates = false});
   for (const uint32_t second : {1000U, 2000U, 500U}) {

@@ -116,6 +116,7 @@ bool UdpSink::try_send(std::span<const uint8_t> message) {
   if (sent == static_cast<ssize_t>(message.size())) return true;
   const int error_number = errno;
   note_error(error_number);
+  if (error_number == ECONNREFUSED) session_.repeat_templates();  // nobody listened a moment ago
   if (error_number == ENOBUFS || error_number == EAGAIN)
     std::this_thread::sleep_for(kPauseForBuffers);
   return false;

@@ -3,6 +3,7 @@
 //
 // A message is tried a few times; errors that the kernel reports for an earlier datagram
 // (ECONNREFUSED) or for lack of buffers (ENOBUFS) are counted and the same message is sent again.
+// While nobody listens every message comes with the templates, for the collector that returns.
 // One that is given up is counted lost and leaves a gap in the sequence numbers. Messages shrink
 // with the path MTU and never grow.
 #pragma once

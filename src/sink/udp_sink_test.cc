@@ -96,11 +96,11 @@ TEST(UdpSink, GoesOnWhileNobodyListensAndReachesACollectorThatComesLater) {
   EXPECT_FALSE(sink->failure());
 
   TestCollector late(port);
-  sink->add(random_records(1), 2000);
-  sink->flush(2000);
+  sink->add(random_records(1), 1000 + kSeconds);
+  sink->flush(1000 + kSeconds);
   const auto messages = decode(late.receive());
-  ASSERT_EQ(messages.size(), 2U);
-  EXPECT_EQ(messages[0].templates, 2U);
+  ASSERT_GE(messages.size(), 2U);
+  EXPECT_EQ(messages[0].templates, 2U);  // at once, not half a minute behind the last ones
   EXPECT_EQ(messages[1].sequence, kSeconds);
   spdlog::set_level(spdlog::level::info);
 }
