@@ -36,9 +36,15 @@ struct Timeouts {
 }
 
 // How far away a deadline may be, in whole seconds: no further than the sooner of the two timeouts,
-// or than the time that an ended flow is given.
+// or than the time that an ended flow is given, for packets a second ahead of the clock at most.
 [[nodiscard]] inline uint32_t horizon_of(const Timeouts& timeouts) {
-  return std::max(whole_seconds(std::min(timeouts.idle_ns, timeouts.active_ns)) + 1, 1 + kEndTicks);
+  return std::max(whole_seconds(std::min(timeouts.idle_ns, timeouts.active_ns)), 1 + kEndTicks) + 1;
+}
+
+// Whether all packets of the record lie in the clock's future: a live clock was set back, and the
+// record holds packets that came behind the others of the old time. Its deadline may be years away.
+[[nodiscard]] inline bool is_ahead_of_clock(const FlowCounters& counters, uint32_t second) {
+  return counters.first_ns >= (uint64_t{second} + 2) * kNanosecondsPerSecond;
 }
 
 // Why a record that is due at this tick is reported: the first that applies of end, active, idle.

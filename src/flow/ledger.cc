@@ -99,12 +99,14 @@ template <typename Key>
 FlowCounters Ledger::counters_of(const MeterEntry<Key>& entry) const {
   constexpr uint8_t kEnds = wire::tcp_flag::kFin | wire::tcp_flag::kRst;
   const bool ends = (entry.tcp_flags & kEnds) != 0;
+  // A live delta may hold the first packets of the next second too.
+  const uint32_t ended_in = std::clamp(whole_seconds(entry.last_ns), second_, second_ + 1);
   return {.octets = entry.octets,
           .packets = entry.packets,
           .first_ns = entry.first_ns,
           .last_ns = entry.last_ns,
           .ordinal = packets_before_ + entry.ordinal,
-          .end_second = ends ? second_ + 1 + kEndTicks : FlowCounters::kNotEnded,
+          .end_second = ends ? ended_in + 1 + kEndTicks : FlowCounters::kNotEnded,
           .tcp_flags = entry.tcp_flags,
           .tos = entry.tos,
           .marks = entry.marks};
@@ -235,10 +237,12 @@ void Ledger::collect_due(uint32_t second) {
     if (record == RecordTable::kNone) return;
     const FlowCounters& held = records_.counters(record);
     const uint32_t due = due_second(held, options_.timeouts);
-    if (due > second) {
-      wheel.add(record, due, second);
-    } else {
+    if (due <= second) {
       add_due(record, due_reason(held, options_.timeouts, second));
+    } else if (is_ahead_of_clock(held, second)) {
+      add_due(record, EndReason::ForcedEnd);
+    } else {
+      wheel.add(record, due, second);
     }
   }
 }

@@ -36,12 +36,25 @@ struct LedgerCounts {
   uint64_t fragments_orphaned = 0;  // packets whose first fragment never came; exported with port 0
   uint64_t clock_jumps = 0;
   uint64_t clock_restarts = 0;
+
+  // What was counted since `before`.
+  LedgerCounts& operator-=(const LedgerCounts& before) {
+    packets -= before.packets;
+    flows_created -= before.flows_created;
+    records_exported -= before.records_exported;
+    packets_exported -= before.packets_exported;
+    octets_exported -= before.octets_exported;
+    fragments_orphaned -= before.fragments_orphaned;
+    clock_jumps -= before.clock_jumps;
+    clock_restarts -= before.clock_restarts;
+    return *this;
+  }
 };
 
-// Who receives the records. `second` is the clock that export follows: the tick they are released
-// at.
+// Who receives the records, and may change them. `second` is the clock that export follows: the
+// tick they are released at.
 struct LedgerOutput {
-  std::function<void(std::span<const FlowRecord> records, uint32_t second)> records;
+  std::function<void(std::span<FlowRecord> records, uint32_t second)> records;
   // All records of this tick have been given out.
   std::function<void(uint32_t second)> tick;
 };
@@ -65,6 +78,7 @@ class Ledger {
 
   void note_clock_jump() { ++counts_.clock_jumps; }
   [[nodiscard]] const LedgerCounts& counts() const { return counts_; }
+  [[nodiscard]] uint32_t flows_held() const { return records_.held(); }
 
   // What a ledger of this size may occupy.
   static size_t octets(uint32_t flows_max);

@@ -16,12 +16,26 @@ struct PacketCounts {
   std::array<uint64_t, kStops> ignored{};  // by Stop; the entry of Stop::Done stays 0
   uint64_t tcp_flags_missing = 0;
   uint64_t filtered = 0;  // read, held back by the filter, not received
+  uint64_t dropped = 0;   // by the kernel, for want of room; not received
 
   [[nodiscard]] uint64_t ignored_total() const {
     uint64_t total = 0;
     for (const uint64_t count : ignored)
       total += count;
     return total;
+  }
+
+  // What was counted since `before`.
+  PacketCounts& operator-=(const PacketCounts& before) {
+    received -= before.received;
+    metered -= before.metered;
+    octets_metered -= before.octets_metered;
+    for (size_t i = 0; i < ignored.size(); ++i)
+      ignored[i] -= before.ignored[i];
+    tcp_flags_missing -= before.tcp_flags_missing;
+    filtered -= before.filtered;
+    dropped -= before.dropped;
+    return *this;
   }
 
   PacketCounts& operator+=(const PacketCounts& other) {
@@ -32,6 +46,7 @@ struct PacketCounts {
       ignored[i] += other.ignored[i];
     tcp_flags_missing += other.tcp_flags_missing;
     filtered += other.filtered;
+    dropped += other.dropped;
     return *this;
   }
 };

@@ -21,6 +21,23 @@ struct SinkCounts {
   uint64_t records_lost = 0;
   uint64_t messages_sent = 0;  // IPFIX messages; 0 for text
   uint64_t send_errors = 0;    // failed attempts, also those that a later one made good
+
+  SinkCounts& operator+=(const SinkCounts& other) {
+    records_sent += other.records_sent;
+    records_lost += other.records_lost;
+    messages_sent += other.messages_sent;
+    send_errors += other.send_errors;
+    return *this;
+  }
+
+  // What was counted since `before`.
+  SinkCounts& operator-=(const SinkCounts& before) {
+    records_sent -= before.records_sent;
+    records_lost -= before.records_lost;
+    messages_sent -= before.messages_sent;
+    send_errors -= before.send_errors;
+    return *this;
+  }
 };
 
 class Sink {

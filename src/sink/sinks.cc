@@ -37,13 +37,8 @@ bool Sinks::all_failed() const {
 
 SinkCounts Sinks::total() const {
   SinkCounts total;
-  for (const auto& sink : sinks_) {
-    const SinkCounts counts = sink->counts();
-    total.records_sent += counts.records_sent;
-    total.records_lost += counts.records_lost;
-    total.messages_sent += counts.messages_sent;
-    total.send_errors += counts.send_errors;
-  }
+  for (const auto& sink : sinks_)
+    total += sink->counts();
   return total;
 }
 
