@@ -1,4 +1,4 @@
-#include "clerk/pipeline.h"
+#include "clerk/file_pipeline.h"
 
 #include <algorithm>
 #include <span>

@@ -122,12 +122,12 @@ void append_ignored(std::string& to, const PacketCounts& packets) {
 
 }  // namespace
 
-std::string format_final_counts(const LedgerCounts& counts, const SinkCounts& sinks) {
+std::string format_counts(const LedgerCounts& counts, const SinkCounts& sinks) {
   const PacketCounts& packets = counts.packets;
   Line line;
   line.always("packets_received", packets.received)
       .always("packets_metered", packets.metered)
-      .always("packets_dropped", 0);  // files have lost nothing that they could tell
+      .always("packets_dropped", packets.dropped);
   for (size_t i = 0; i < packets.ignored.size(); ++i) {
     line.if_any(fmt::format("ignored_{}", name_of(static_cast<Stop>(i))), packets.ignored[i]);
   }

@@ -11,7 +11,7 @@ namespace clerk {
 
 // "packets_received=5 packets_metered=4 packets_dropped=0 ignored_non_ip=1 ..." without an end of
 // line. Causes and rarities that did not happen are left out.
-std::string format_final_counts(const LedgerCounts& counts, const SinkCounts& sinks);
+std::string format_counts(const LedgerCounts& counts, const SinkCounts& sinks);
 
 // Period, rates, the largest flows, what was ignored and what that means: several lines, for a
 // terminal.

@@ -25,14 +25,14 @@ LedgerCounts some_counts() {
 }
 
 TEST(FinalCounts, AreNamesAndValuesInAFixedOrder) {
-  EXPECT_EQ(format_final_counts(some_counts(), {}),
+  EXPECT_EQ(format_counts(some_counts(), {}),
             "packets_received=100 packets_metered=70 packets_dropped=0 octets_metered=8000 "
             "flows_created=5 records_exported=6 packets_exported=70 octets_exported=8000 "
             "send_errors=0");
 }
 
 TEST(FinalCounts, AreAllThereWhenNothingHappened) {
-  EXPECT_EQ(format_final_counts({}, {}),
+  EXPECT_EQ(format_counts({}, {}),
             "packets_received=0 packets_metered=0 packets_dropped=0 octets_metered=0 "
             "flows_created=0 records_exported=0 packets_exported=0 octets_exported=0 "
             "send_errors=0");
@@ -47,7 +47,7 @@ TEST(FinalCounts, NameEachCauseThatWasMet) {
   ignored(counts, Stop::DepthLimit) = 5;
   ignored(counts, Stop::BadTime) = 6;
   ignored(counts, Stop::LackOfResources) = 9;
-  EXPECT_THAT(format_final_counts(counts, {}),
+  EXPECT_THAT(format_counts(counts, {}),
               HasSubstr(" packets_dropped=0 ignored_non_ip=1 ignored_link_type=2 "
                         "ignored_truncated=3 ignored_malformed=4 ignored_depth_limit=5 "
                         "ignored_bad_time=6 ignored_lack_of_resources=9 octets_metered="));
@@ -60,7 +60,7 @@ TEST(FinalCounts, NameRaritiesOnlyWhenTheyHappened) {
   counts.fragments_orphaned = 4;
   counts.clock_jumps = 5;
   counts.clock_restarts = 6;
-  EXPECT_THAT(format_final_counts(counts, {.records_lost = 7, .send_errors = 8}),
+  EXPECT_THAT(format_counts(counts, {.records_lost = 7, .send_errors = 8}),
               HasSubstr(" send_errors=8 records_lost=7 packets_filtered=2 tcp_flags_missing=3 "
                         "fragments_orphaned=4 clock_jumps=5 clock_restarts=6"));
 }

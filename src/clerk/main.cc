@@ -6,23 +6,36 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <chrono>
 #include <csignal>
+#include <iterator>
+#include <memory>
 #include <new>
 #include <optional>
+#include <vector>
 
 #include "base/keyed_hash.h"
 #include "base/log.h"
 #include "base/print.h"
+#include "base/privileges.h"
 #include "base/stop_request.h"
+#include "base/time.h"
+#include "capture/af_packet_source.h"
 #include "capture/file_source.h"
 #include "capture/packet_filter.h"
+#include "clerk/file_pipeline.h"
 #include "clerk/final_counts.h"
 #include "clerk/largest_flows.h"
+#include "clerk/live_pipeline.h"
+#include "clerk/live_summary.h"
 #include "clerk/options.h"
-#include "clerk/pipeline.h"
 #include "clerk/plan.h"
 #include "clerk/progress.h"
+#include "clerk/rereader.h"
+#include "flow/enrich.h"
 #include "flow/ledger.h"
+#include "sink/exporter.h"
 #include "sink/sinks.h"
 
 namespace clerk {
@@ -38,21 +51,66 @@ Result<Sinks> open_sinks(const Options& options) {
   return sinks;
 }
 
-// What went wrong on the way, a line each. Returns the exit status.
-int report_failures(const FileSource& source, const Sinks& sinks) {
-  for (const Error& error : source.errors())
-    spdlog::error("{}", error.message);
-  int status = source.errors().empty() ? kExitDone : kExitFailed;
-  for (const auto& sink : sinks.each()) {
-    if (const auto failure = sink->failure()) {
-      spdlog::error("--collector {}: {}", sink->name(), failure->message);
-      status = kExitFailed;
-    }
-  }
-  return status;
+using Interfaces = std::vector<std::unique_ptr<AfPacketInterface>>;
+
+Result<Interfaces> open_interfaces(const Options& options) {
+  Interfaces interfaces;
+  for (const std::string& name : options.interfaces)
+    interfaces.push_back(TRY(AfPacketInterface::open(name, options.af_packet)));
+  return interfaces;
 }
 
-Result<int> run(const Options& options) {
+std::vector<PacketSource*> sources_of(const Interfaces& interfaces) {
+  std::vector<PacketSource*> sources;
+  for (const auto& interface : interfaces)
+    std::ranges::copy(interface->sources(), std::back_inserter(sources));
+  return sources;
+}
+
+// The table was read with more rights than there are now.
+void warn_of_unreadable_table(const EnricherOptions& asns) {
+  const bool csv = !asns.asns_csv.empty();
+  const std::string& path = csv ? asns.asns_csv : asns.asn_db;
+  if (path.empty() || ::access(path.c_str(), R_OK) == 0) return;
+  spdlog::warn("{} {}: {} for the {}; to read it again later it must be readable for that user",
+               csv ? "--asns_csv" : "--asn_db", path, errno_text(errno), describe_privileges());
+}
+
+// Whoever captures keeps what it takes to open an interface that comes back. Reading files takes
+// nothing; who does so stays who they are, unless they say otherwise.
+Result<void> become_user(const Options& options) {
+  if (!options.live() && options.user.empty()) return {};
+  const auto account = TRY(account_of(options));
+  TRY(give_up_privileges(account, kept_capabilities()));
+  spdlog::info("{}", describe_privileges());
+  if (options.live()) warn_of_unreadable_table(options.asns);
+  return {};
+}
+
+// What the user may not have meant.
+void warn_of(const Options& options) {
+  if (options.idle_timeout_ns < options.active_timeout_ns) return;
+  spdlog::warn(
+      "--flow_timeout_secs is not shorter than --upload_every_secs: flows that fall silent are "
+      "reported by the active timeout");
+}
+
+// What went wrong with the sinks on the way, a line each.
+bool have_failed(const Sinks& sinks) {
+  bool failed = false;
+  for (const auto& sink : sinks.each()) {
+    const auto failure = sink->failure();
+    if (failure) spdlog::error("--collector {}: {}", sink->name(), failure->message);
+    failed = failed || failure.has_value();
+  }
+  return failed;
+}
+
+LedgerOptions ledger_options(const Options& options) {
+  return {options.flows_max, {options.idle_timeout_ns, options.active_timeout_ns}};
+}
+
+Result<int> read_files(const Options& options) {
   StopRequest stop = TRY(StopRequest::create());
   stop.install_signal_handlers();
   PacketFilter filter = TRY(PacketFilter::create(options.filter));
@@ -61,14 +119,17 @@ Result<int> run(const Options& options) {
   TRY(check_outputs(options));
   if (options.check) return check_plan(options, stop);
   spdlog::info("{}", describe_memory(options));
+  const auto enricher = TRY(Enricher::create(options.asns));
   Sinks sinks = TRY(open_sinks(options));
+  TRY(become_user(options));
 
   const KeyedHash hash;
   const bool for_people = ::isatty(STDERR_FILENO) == 1;
   LargestFlows largest(hash);
-  Ledger ledger({options.flows_max, {options.idle_timeout_ns, options.active_timeout_ns}}, hash,
+  Ledger ledger(ledger_options(options), hash,
                 {.records =
-                     [&](std::span<const FlowRecord> records, uint32_t second) {
+                     [&](std::span<FlowRecord> records, uint32_t second) {
+                       enricher->enrich(records);
                        sinks.add(records, second);
                        if (for_people) largest.add(records);
                      },
@@ -82,10 +143,53 @@ Result<int> run(const Options& options) {
     if (for_people) progress.emplace(*source);
     FilePipeline(*source, ledger, hash, options.threads).run();
   }
-  const int status = report_failures(*source, sinks);
-  print_to(stderr, format_final_counts(ledger.counts(), sinks.total()) + "\n");
+  for (const Error& error : source->errors())
+    spdlog::error("{}", error.message);
+  const bool failed = have_failed(sinks) || !source->errors().empty();
+  print_to(stderr, format_counts(ledger.counts(), sinks.total()) + "\n");
   if (for_people) print_to(stderr, format_summary(ledger.counts(), largest));
-  return status;
+  return failed ? kExitFailed : kExitDone;
+}
+
+// Threads begin below become_user(), so that none keeps a privilege.
+Result<int> capture_live(const Options& options) {
+  StopRequest stop = TRY(StopRequest::create());
+  stop.install_signal_handlers();
+  reserve_hangup_signal();
+  TRY(check_outputs(options));
+  if (options.check) return check_plan(options, stop);
+  stamp_log_with_time();
+  spdlog::info("{}", describe_memory(options));
+  const auto enricher = TRY(Enricher::create(options.asns));
+  const Interfaces interfaces = TRY(open_interfaces(options));
+  Sinks sinks = TRY(open_sinks(options));
+  TRY(become_user(options));
+  const auto rereader =
+      TRY(Rereader::start(*enricher, std::chrono::seconds(options.asns_reread_seconds)));
+
+  const KeyedHash hash;
+  Exporter exporter(
+      sinks, [&](std::span<FlowRecord> records) { enricher->enrich(records); }, stop,
+      options.flows_max);
+  Ledger ledger(ledger_options(options), hash,
+                {.records = [&](auto records, uint32_t second) { exporter.add(records, second); },
+                 .tick = [&](uint32_t second) { exporter.tick(second); }});
+  LiveSummary summary(LiveSummary::Clock::now());
+  const auto log_summary = [&] {
+    const auto now = LiveSummary::Clock::now();
+    if (!summary.is_due(now)) return;
+    spdlog::info("{}", summary.line(now, ledger.counts(), ledger.flows_held(), exporter.counts()));
+  };
+  LivePipeline(sources_of(interfaces), ledger, hash, stop,
+               {.idle_timeout_ns = options.idle_timeout_ns,
+                .cpus = options.cpus,
+                .now_ns = wall_clock_ns,
+                .between_merges = log_summary})
+      .run();
+  const ExporterCounts exported = exporter.finish();
+  const bool failed = have_failed(sinks);
+  print_to(stderr, format_counts(ledger.counts(), exported.sinks) + "\n");
+  return failed ? kExitFailed : kExitDone;
 }
 
 int answer_with(const Answer& answer) {
@@ -114,8 +218,10 @@ int main(int argc, char** argv) {
   const auto parsed = parse_command_line(argc, argv);
   if (const auto* answer = std::get_if<Answer>(&parsed)) return answer_with(*answer);
   const auto& options = std::get<Options>(parsed);
+  set_log_level(options.log_level);
+  warn_of(options);
   try {
-    const auto status = run(options);
+    const auto status = options.live() ? capture_live(options) : read_files(options);
     if (!status) spdlog::error("{}", status.error().message);
     return status.value_or(kExitFailed);
   } catch (const std::bad_alloc&) {

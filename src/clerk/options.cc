@@ -3,7 +3,9 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
+#include <thread>
 
+#include "base/cpu_list.h"
 #include "capture/packet_filter.h"
 #include "clerk/spelling.h"
 #include "clerk/version.h"
@@ -18,6 +20,15 @@ constexpr double kTimeoutSecondsMax = 86400;
 constexpr uint32_t kDefaultFlowsMax = 4194304;
 constexpr uint32_t kFlowsMaxMax = 1U << 30;
 constexpr uint32_t kThreadsMax = 64;
+constexpr uint32_t kDefaultLiveThreadsMax = 8;
+constexpr uint32_t kDefaultSnaplen = 256;
+constexpr uint32_t kSnaplenMin = 64;
+constexpr uint32_t kSnaplenMax = 65535;
+constexpr uint32_t kDefaultRingMib = 64;
+constexpr uint32_t kRingMibMin = 2;
+constexpr uint32_t kRingMibMax = 65536;
+constexpr uint32_t kDefaultRereadSeconds = 86400;
+constexpr uint32_t kRereadSecondsMax = 366 * 86400;
 constexpr uint64_t kDefaultRecordsPerSecond = 100000;
 constexpr uint64_t kRecordsPerSecondMax = 1'000'000'000;
 
@@ -25,14 +36,20 @@ constexpr std::string_view kExamples =
     "Examples:\n"
     "  clerk --read x.pcap                                   what is in this file? flows to "
     "stdout\n"
-    "  clerk --read x.pcap.gz --collector 10.0.0.5:4739      its flows to an IPFIX collector over "
-    "UDP\n"
-    "  tcpdump -w - | clerk --read - --collector json:-      flows of a live capture, one JSON "
-    "object a line\n";
+    "  clerk --interface eth1 --collector 10.0.0.5:4739      a live port to an IPFIX collector\n"
+    "  clerk --interface eth1 --filter 'not port 22' --collector 10.0.0.5:4739 --collector "
+    "csv:flows.csv\n";
 
 constexpr std::string_view kDescription =
     "clerk counts every packet into flows and tells IPFIX collectors about them.\n"
     "Flags may be written with - or _, as --flag value or --flag=value.";
+
+// How --help groups the flags.
+constexpr const char* kInputGroup = "Where packets come from";
+constexpr const char* kLiveGroup = "How they are captured, with --interface";
+constexpr const char* kFlowGroup = "Flows";
+constexpr const char* kOutputGroup = "Where flows go";
+constexpr const char* kRunGroup = "The run";
 
 // Values as CLI11 reads them, before they become Options.
 struct Raw {
@@ -40,30 +57,68 @@ struct Raw {
   double active_seconds = kDefaultActiveSeconds;
   double idle_seconds = kDefaultIdleSeconds;
   std::string time_unit = "ns";
+  std::string fanout = "hash";
+  std::string cpus;
+  std::string log_level = "info";
+  uint32_t threads = 0;  // 0: not given
+  uint32_t ring_mib = 0;
 };
 
-// --Some-flag=a-b becomes --Some_flag=a-b: one spelling is registered, both are accepted.
-void spell_with_underscores(std::string& argument) {
-  if (!std::string_view(argument).starts_with("--")) return;
-  const auto name_end = std::ranges::find(argument, '=');
-  std::replace(argument.begin() + 2, name_end, '-', '_');
-}
-
-void add_input_flags(CLI::App& app, Options& options) {
+void add_input_flags(CLI::App& app, Options& options, Raw& raw) {
+  app.option_defaults()->group(kInputGroup);
   app.add_option("--read", options.read,
                  "pcap or pcapng file, also .gz and .zst; - is stdin. Repeatable, read in order")
       ->type_name("FILE");
+  app.add_option("--interface", options.interfaces,
+                 "network interface to capture on, live, until SIGINT or SIGTERM. Repeatable")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
   app.add_option("--filter", options.filter,
                  "count only packets that match this pcap filter, see pcap-filter(7)")
       ->type_name("EXPR");
-  app.add_option("--threads", options.threads,
-                 "threads that count packets; the output is the same at any number")
+  app.add_option("--threads", raw.threads,
+                 "threads that count packets: for files 1, the output is the same at any number;\n"
+                 "for each interface as many as there are CPUs, at most 8")
       ->type_name("N")
-      ->check(CLI::Range(1U, kThreadsMax))
+      ->check(CLI::Range(1U, kThreadsMax));
+}
+
+void add_capture_flags(CLI::App& app, Options& options, Raw& raw) {
+  app.option_defaults()->group(kLiveGroup);
+  app.add_option("--fanout", raw.fanout,
+                 "how the kernel spreads an interface's packets over its threads")
+      ->type_name("hash|cpu|lb|qm|rnd|rollover")
       ->capture_default_str();
+  app.add_option("--snaplen", options.af_packet.snaplen, "octets taken of each packet")
+      ->type_name("N")
+      ->check(CLI::Range(kSnaplenMin, kSnaplenMax))
+      ->default_val(kDefaultSnaplen);
+  app.add_option("--ring_mib", raw.ring_mib, "memory of each thread in which packets wait, in MiB")
+      ->type_name("N")
+      ->check(CLI::Range(kRingMibMin, kRingMibMax))
+      ->default_val(kDefaultRingMib);
+  app.add_flag("--promiscuous,!--no_promiscuous", options.af_packet.promiscuous,
+               "take packets for other hosts too; the default");
+  app.add_option("--cpus", raw.cpus, "keep the threads on these CPUs in turn, as in 0-3,8")
+      ->type_name("LIST");
+  app.add_flag("--wait", options.af_packet.wait, "wait for an interface that is not there yet");
+}
+
+void add_asn_flags(CLI::App& app, Options& options) {
+  app.add_option("--asns_csv", options.asns.asns_csv,
+                 "AS numbers by address: lines of first address,last address,asn")
+      ->type_name("FILE");
+  app.add_option("--asn_db", options.asns.asn_db, "the same from a MaxMind database (.mmdb)")
+      ->type_name("FILE");
+  app.add_option("--asns_reread_every_secs", options.asns_reread_seconds,
+                 "live: how often that file is read again; SIGHUP does so at once")
+      ->type_name("S")
+      ->check(CLI::Range(1U, kRereadSecondsMax))
+      ->default_val(kDefaultRereadSeconds);
 }
 
 void add_output_flags(CLI::App& app, Options& options, Raw& raw) {
+  app.option_defaults()->group(kOutputGroup);
   app.add_option(
          "--collector", raw.collectors,
          "where flows go. HOST:PORT or udp://HOST:PORT sends IPFIX over UDP (port 4739 if none is\n"
@@ -89,6 +144,7 @@ void add_output_flags(CLI::App& app, Options& options, Raw& raw) {
 }
 
 void add_flow_flags(CLI::App& app, Options& options, Raw& raw) {
+  app.option_defaults()->group(kFlowGroup);
   app.add_option("--upload_every_secs,--active_timeout", raw.active_seconds,
                  "active timeout: a flow that goes on is reported this often")
       ->type_name("S")
@@ -113,6 +169,33 @@ Result<uint64_t> timeout(std::string_view flag, double seconds) {
               kTimeoutSecondsMax);
 }
 
+// --Some-flag=a-b becomes --Some_flag=a-b: one spelling is registered, both are accepted, also with
+// one dash, as the original clerk's flags were.
+void spell_as_registered(const CLI::App& app, std::string& argument) {
+  const size_t dashes = argument.starts_with("--") ? 2 : 1;
+  if (!argument.starts_with('-') || argument.size() <= dashes + 1) return;
+  const size_t name_end = std::min(argument.find('='), argument.size());
+  std::string name = argument.substr(dashes, name_end - dashes);
+  std::ranges::replace(name, '-', '_');
+  const bool known = app.get_option_no_throw("--" + name) != nullptr;
+  if (dashes == 2 || known) argument.replace(0, name_end, "--" + name);
+}
+
+void add_run_flags(CLI::App& app, Options& options, Raw& raw) {
+  app.option_defaults()->group(kRunGroup);
+  app.add_option("--user", options.user,
+                 "account to become once the sources are open [root that captures: clerk if there "
+                 "is\nsuch an account, else nobody]")
+      ->type_name("NAME");
+  app.add_option("--log_level", raw.log_level, "the least grave lines of the log on stderr")
+      ->type_name("debug|info|warn|error")
+      ->capture_default_str();
+  app.add_flag("--check", options.check,
+               "resolve collectors, open sources, print the plan and the memory bound, exit");
+  app.set_version_flag("--version", std::string(kVersion), "print the version and exit");
+  app.set_help_flag("-h,--help", "print this and exit");
+}
+
 std::vector<std::string> known_flags(const CLI::App& app) {
   std::vector<std::string> flags;
   for (const CLI::Option* option : app.get_options()) {
@@ -126,6 +209,14 @@ Answer bad_usage(std::string_view what) {
   return {fmt::format("clerk: {} (clerk --help tells all flags)\n", what), kExitBadUsage};
 }
 
+// Other programs have flags of one letter: -i and -r, for example.
+std::optional<std::string> long_form(const std::string& flag,
+                                     const std::vector<std::string>& flags) {
+  const auto found = std::ranges::find_if(
+      flags, [&](const std::string& candidate) { return candidate.starts_with("-" + flag); });
+  return found == flags.end() ? std::nullopt : std::optional(*found);
+}
+
 // An argument that belongs to no flag.
 Answer unknown_argument(const CLI::App& app, const std::string& argument) {
   if (!argument.starts_with('-')) {
@@ -133,7 +224,8 @@ Answer unknown_argument(const CLI::App& app, const std::string& argument) {
                                  argument, argument));
   }
   const std::string name = argument.substr(0, argument.find('='));
-  const auto similar = nearest(name, known_flags(app));
+  const auto flags = known_flags(app);
+  const auto similar = name.size() == 2 ? long_form(name, flags) : nearest(name, flags);
   return bad_usage(
       fmt::format("unknown flag {}{}", name,
                   similar ? fmt::format("; did you mean {}?", *similar) : std::string()));
@@ -146,8 +238,46 @@ Result<ipfix::TimeUnit> time_unit(std::string_view text) {
   return fail("--timestamps {}: choose ns, us or ms", text);
 }
 
+Result<Fanout> fanout(std::string_view text) {
+  if (text == "hash") return Fanout::Hash;
+  if (text == "cpu") return Fanout::Cpu;
+  if (text == "lb") return Fanout::Lb;
+  if (text == "qm") return Fanout::Qm;
+  if (text == "rnd") return Fanout::Rnd;
+  if (text == "rollover") return Fanout::Rollover;
+  return fail("--fanout {}: choose hash, cpu, lb, qm, rnd or rollover", text);
+}
+
+uint32_t default_threads(const Options& options) {
+  if (!options.live()) return 1;
+  return std::clamp(std::thread::hardware_concurrency(), 1U, kDefaultLiveThreadsMax);
+}
+
+Result<void> finish_capture(const Raw& raw, Options& options) {
+  options.threads = raw.threads > 0 ? raw.threads : default_threads(options);
+  AfPacketOptions& capture = options.af_packet;
+  capture.members = options.threads;
+  capture.fanout = TRY(fanout(raw.fanout));
+  capture.filter = options.filter;
+  capture.ring_octets = size_t{raw.ring_mib} << 20;
+  if (!raw.cpus.empty()) options.cpus = TRY(parse_cpu_list(raw.cpus));
+  for (auto at = options.interfaces.begin(); at != options.interfaces.end(); ++at) {
+    if (std::find(options.interfaces.begin(), at, *at) != at)
+      return fail("--interface {}: named twice; each of its packets would count twice", *at);
+  }
+  TRY(PacketFilter::create(options.filter));
+  return {};
+}
+
 Result<void> finish(const Raw& raw, Options& options) {
-  if (options.read.empty()) return fail("nothing to read; name a capture file with --read FILE");
+  if (!options.read.empty() && options.live())
+    return fail("--read and --interface: one run reads files or captures, not both");
+  if (!options.asns.asns_csv.empty() && !options.asns.asn_db.empty())
+    return fail("--asns_csv and --asn_db: choose one");
+  if (options.read.empty() && !options.live())
+    return fail(
+        "nothing to read; name a capture file with --read FILE or a network interface with "
+        "--interface NAME");
   for (const std::string& text : raw.collectors) {
     options.collectors.push_back(TRY(parse_destination(text)));
   }
@@ -156,8 +286,8 @@ Result<void> finish(const Raw& raw, Options& options) {
       TRY(timeout("--upload_every_secs (--active_timeout)", raw.active_seconds));
   options.idle_timeout_ns = TRY(timeout("--flow_timeout_secs (--idle_timeout)", raw.idle_seconds));
   options.time_unit = TRY(time_unit(raw.time_unit));
-  TRY(PacketFilter::create(options.filter));
-  return {};
+  options.log_level = TRY(parse_log_level(raw.log_level));
+  return finish_capture(raw, options);
 }
 
 std::variant<Options, Answer> parse(CLI::App& app, std::vector<std::string> arguments,
@@ -174,6 +304,12 @@ std::variant<Options, Answer> parse(CLI::App& app, std::vector<std::string> argu
   }
   if (const auto extras = app.remaining(); !extras.empty())
     return unknown_argument(app, extras.front());
+  if (!options.live()) {
+    for (const CLI::Option* option : app.get_options()) {
+      if (option->get_group() == kLiveGroup && option->count() > 0)
+        return bad_usage(fmt::format("{}: only with --interface", option->get_name()));
+    }
+  }
   if (auto finished = finish(raw, options); !finished) return bad_usage(finished.error().message);
   return options;
 }
@@ -190,14 +326,15 @@ std::variant<Options, Answer> parse_command_line(int argc, const char* const* ar
   CLI::App app(std::string(kDescription), "clerk");
   app.allow_extras();
   app.footer(std::string(kExamples));
-  add_input_flags(app, options);
-  add_output_flags(app, options, raw);
+  add_input_flags(app, options, raw);
+  add_capture_flags(app, options, raw);
   add_flow_flags(app, options, raw);
-  app.add_flag("--check", options.check,
-               "resolve collectors, open sources, print the plan and the memory bound, exit");
-  app.set_version_flag("--version", std::string(kVersion));
+  add_asn_flags(app, options);
+  add_output_flags(app, options, raw);
+  add_run_flags(app, options, raw);
   std::vector<std::string> arguments(argv + 1, argv + argc);
-  std::ranges::for_each(arguments, spell_with_underscores);
+  for (std::string& argument : arguments)
+    spell_as_registered(app, argument);
   return parse(app, std::move(arguments), options, raw);
 }
 

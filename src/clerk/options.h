@@ -7,23 +7,35 @@
 #include <variant>
 #include <vector>
 
+#include "base/log.h"
+#include "capture/af_packet_source.h"
+#include "flow/enrich.h"
 #include "ipfix/timestamp.h"
 #include "sink/destination.h"
 
 namespace clerk {
 
 struct Options {
-  std::vector<std::string> read;
+  std::vector<std::string> read;        // capture files, or
+  std::vector<std::string> interfaces;  // live; never both, and one at least
+  AfPacketOptions af_packet;            // of each interface
+  std::vector<uint32_t> cpus;           // for the capture threads in turn; may be empty
   std::string filter;
-  uint32_t threads = 1;
+  uint32_t threads = 1;                 // live: of each interface
   std::vector<Destination> collectors;  // at least one
+  EnricherOptions asns;
+  uint32_t asns_reread_seconds = 0;
   uint64_t idle_timeout_ns = 0;
   uint64_t active_timeout_ns = 0;
   uint32_t flows_max = 0;
   uint32_t observation_domain = 0;
   uint64_t udp_records_per_second = 0;
   ipfix::TimeUnit time_unit = ipfix::TimeUnit::Nanoseconds;
+  std::string user;  // whom to become, once the sources are open; empty: the default
+  LogLevel log_level = LogLevel::Info;
   bool check = false;
+
+  [[nodiscard]] bool live() const { return !interfaces.empty(); }
 };
 
 // What to print instead of running, and the exit status that goes with it: help and version on

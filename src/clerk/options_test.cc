@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <thread>
+#include <utility>
+
 #include "clerk/version.h"
 
 namespace clerk {
@@ -185,6 +189,7 @@ TEST(Options, AFlagThatMayComeOnceIsNotTakenTwice) {
 
 TEST(Options, ARunNeedsSomethingToRead) {
   EXPECT_THAT(error_of({"--check"}), HasSubstr("--read FILE"));
+  EXPECT_THAT(error_of({"--check"}), HasSubstr("--interface NAME"));
 }
 
 TEST(Options, ABadCollectorOrFilterIsBadUsage) {
@@ -192,13 +197,117 @@ TEST(Options, ABadCollectorOrFilterIsBadUsage) {
   EXPECT_THAT(error_behind_read({"--filter", "prot tcp"}), HasSubstr("--filter"));
 }
 
+Options live_options(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "--interface=eth1");
+  const auto parsed = parse(std::move(arguments));
+  const auto* answer = std::get_if<Answer>(&parsed);
+  EXPECT_EQ(answer, nullptr) << answer->text;
+  return answer == nullptr ? std::get<Options>(parsed) : Options{};
+}
+
+TEST(Options, LiveCaptureHasTheDefaultsOfTheDesign) {
+  const Options options = live_options({});
+  EXPECT_TRUE(options.live());
+  EXPECT_THAT(options.interfaces, ElementsAre("eth1"));
+  EXPECT_EQ(options.threads, std::clamp(std::thread::hardware_concurrency(), 1U, 8U));
+  EXPECT_EQ(options.af_packet.members, options.threads);
+  EXPECT_EQ(options.af_packet.fanout, Fanout::Hash);
+  EXPECT_EQ(options.af_packet.snaplen, 256U);
+  EXPECT_EQ(options.af_packet.ring_octets, size_t{64} << 20);
+  EXPECT_TRUE(options.af_packet.promiscuous);
+  EXPECT_FALSE(options.af_packet.wait);
+  EXPECT_TRUE(options.cpus.empty());
+  EXPECT_EQ(options.user, "");
+  EXPECT_EQ(options.asns_reread_seconds, 86400U);
+  EXPECT_EQ(options.log_level, LogLevel::Info);
+}
+
+TEST(Options, LiveCaptureTakesEveryFlag) {
+  const Options options = live_options({"--interface",
+                                        "eth2",
+                                        "--threads",
+                                        "3",
+                                        "--fanout",
+                                        "qm",
+                                        "--snaplen",
+                                        "128",
+                                        "--ring_mib",
+                                        "2",
+                                        "--filter",
+                                        "vlan 7",
+                                        "--cpus",
+                                        "0",
+                                        "--wait",
+                                        "--no-promiscuous",
+                                        "--user",
+                                        "root",
+                                        "--asns_csv",
+                                        "x",
+                                        "--asns-reread-every-secs",
+                                        "60",
+                                        "--log-level",
+                                        "debug"});
+  EXPECT_THAT(options.interfaces, ElementsAre("eth1", "eth2"));
+  EXPECT_EQ(options.af_packet.members, 3U);
+  EXPECT_EQ(options.af_packet.fanout, Fanout::Qm);
+  EXPECT_EQ(options.af_packet.snaplen, 128U);
+  EXPECT_EQ(options.af_packet.ring_octets, size_t{2} << 20);
+  EXPECT_EQ(options.af_packet.filter, "vlan 7");
+  EXPECT_FALSE(options.af_packet.promiscuous);
+  EXPECT_TRUE(options.af_packet.wait);
+  EXPECT_THAT(options.cpus, ElementsAre(0U));
+  EXPECT_EQ(options.user, "root");
+  EXPECT_EQ(options.asns.asns_csv, "x");
+  EXPECT_EQ(options.asns_reread_seconds, 60U);
+  EXPECT_EQ(options.log_level, LogLevel::Debug);
+}
+
+TEST(Options, EveryFanoutModeHasAName) {
+  const std::vector<std::pair<const char*, Fanout>> modes{
+      {"hash", Fanout::Hash}, {"cpu", Fanout::Cpu}, {"lb", Fanout::Lb},
+      {"qm", Fanout::Qm},     {"rnd", Fanout::Rnd}, {"rollover", Fanout::Rollover}};
+  for (const auto& [name, mode] : modes)
+    EXPECT_EQ(live_options({"--fanout", name}).af_packet.fanout, mode) << name;
+  EXPECT_THAT(error_of({"--interface", "x", "--fanout", "best"}),
+              HasSubstr("--fanout best: choose hash, cpu, lb, qm, rnd or rollover"));
+}
+
+TEST(Options, FlagsOfCaptureNeedAnInterface) {
+  EXPECT_THAT(error_behind_read({"--fanout", "hash"}),
+              HasSubstr("--fanout: only with --interface"));
+  EXPECT_THAT(error_behind_read({"--wait"}), HasSubstr("--wait: only with --interface"));
+}
+
+TEST(Options, ARunReadsOrCaptures) {
+  EXPECT_THAT(error_behind_read({"--interface", "x"}), HasSubstr("--read and --interface"));
+  EXPECT_THAT(error_of({"--interface", "x", "--interface", "x"}), HasSubstr("named twice"));
+}
+
+TEST(Options, AsNumbersComeFromOneFile) {
+  EXPECT_THAT(error_behind_read({"--asns_csv", "a", "--asn_db", "b"}),
+              HasSubstr("--asns_csv and --asn_db"));
+}
+
+TEST(Options, LongFlagsMayHaveOneDash) {
+  const Options options =
+      options_of({"-collector", "10.0.0.5:4739", "-upload_every_secs=10", "-flow-timeout-secs=7"});
+  EXPECT_EQ(options.collectors[0].host, "10.0.0.5");
+  EXPECT_EQ(options.active_timeout_ns, 10'000'000'000U);
+  EXPECT_EQ(options.idle_timeout_ns, 7'000'000'000U);
+}
+
+TEST(Options, AFlagOfOneLetterIsToldTheLongOne) {
+  EXPECT_THAT(error_of({"-i", "eth1"}), HasSubstr("unknown flag -i; did you mean --interface?"));
+  EXPECT_THAT(error_of({"-r", "x.pcap"}), HasSubstr("did you mean --read?"));
+}
+
 TEST(Options, WithoutArgumentsThereIsAShortHelpWithThreeExamples) {
   const auto parsed = parse({});
   ASSERT_TRUE(std::holds_alternative<Answer>(parsed));
   const std::string& text = std::get<Answer>(parsed).text;
   size_t examples = 0;
-  for (size_t at = text.find("clerk --read"); at != std::string::npos;
-       at = text.find("clerk --read", at + 1))
+  for (size_t at = text.find("\n  clerk --"); at != std::string::npos;
+       at = text.find("\n  clerk --", at + 1))
     ++examples;
   EXPECT_EQ(examples, 3U);
   EXPECT_THAT(text, HasSubstr("clerk --help"));
@@ -209,10 +318,34 @@ TEST(Options, HelpTellsEveryFlagAndTheExamples) {
   ASSERT_TRUE(std::holds_alternative<Answer>(parsed));
   const auto& [text, exit_status] = std::get<Answer>(parsed);
   EXPECT_EQ(exit_status, kExitDone);
-  for (const char* word :
-       {"--read", "--filter", "--threads", "--collector", "--upload_every_secs", "--active_timeout",
-        "--flow_timeout_secs", "--idle_timeout", "--flows_max", "--observation_domain",
-        "--udp_records_per_second", "--timestamps", "--check", "--help", "--version", "Examples:"})
+  for (const char* word : {"--read",
+                           "--filter",
+                           "--threads",
+                           "--collector",
+                           "--upload_every_secs",
+                           "--active_timeout",
+                           "--flow_timeout_secs",
+                           "--idle_timeout",
+                           "--flows_max",
+                           "--observation_domain",
+                           "--udp_records_per_second",
+                           "--timestamps",
+                           "--check",
+                           "--help",
+                           "--version",
+                           "--interface",
+                           "--fanout",
+                           "--snaplen",
+                           "--ring_mib",
+                           "--promiscuous",
+                           "--cpus",
+                           "--wait",
+                           "--user",
+                           "--asns_csv",
+                           "--asn_db",
+                           "--asns_reread_every_secs",
+                           "--log_level",
+                           "Examples:"})
     EXPECT_THAT(text, HasSubstr(word));
 }
 

@@ -1,10 +1,13 @@
 #include "clerk/plan.h"
 
 #include <fmt/format.h>
+#include <linux/capability.h>
+#include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <filesystem>
@@ -14,7 +17,8 @@
 
 #include "base/print.h"
 #include "capture/capture_file.h"
-#include "clerk/pipeline.h"
+#include "clerk/file_pipeline.h"
+#include "clerk/live_pipeline.h"
 #include "flow/ledger.h"
 #include "sink/sinks.h"
 
@@ -81,9 +85,44 @@ std::string seconds(uint64_t nanoseconds) {
                      static_cast<double>(nanoseconds) / static_cast<double>(kNanosecondsPerSecond));
 }
 
-}  // namespace
+// The lines of --check: what is going to happen. What is missing goes to the log.
+struct Plan {
+  std::string text;
+  bool complete = true;
 
-std::string describe_memory(const Options& options) {
+  void add(std::string_view line) { text += fmt::format("{}\n", line); }
+
+  template <typename T>
+  void add(std::string_view line, const Result<T>& checked) {
+    if (checked) return add(line);
+    spdlog::error("{}", checked.error().message);
+    complete = false;
+  }
+};
+
+std::string describe_capture(const std::string& name, const Options& options) {
+  const AfPacketOptions& capture = options.af_packet;
+  return fmt::format("capture on {}: {} thread{}, a ring of {:.0f} MiB each, {} octets a packet{}",
+                     name, capture.members, capture.members == 1 ? "" : "s",
+                     mebibytes(capture.ring_octets), capture.snaplen,
+                     capture.promiscuous ? ", promiscuous" : "");
+}
+
+void plan_asns(Plan& plan, const EnricherOptions& asns) {
+  const auto enricher = Enricher::create(asns);
+  if (asns.asns_csv.empty() && asns.asn_db.empty()) return;
+  plan.add(fmt::format("AS numbers from {}", asns.asn_db.empty() ? asns.asns_csv : asns.asn_db),
+           enricher);
+}
+
+void plan_account(Plan& plan, const Options& options) {
+  const auto account = account_of(options);
+  const auto* becomes = account && account->has_value() ? &**account : nullptr;
+  if (!account || becomes != nullptr)
+    plan.add(becomes != nullptr ? fmt::format("become user {}", becomes->name) : "", account);
+}
+
+std::string describe_file_memory(const Options& options) {
   const size_t flows = Ledger::octets(options.flows_max);
   const size_t meters = FilePipeline::octets(options.threads);
   const bool may_be_zstd = std::ranges::any_of(
@@ -93,6 +132,38 @@ std::string describe_memory(const Options& options) {
   return fmt::format("memory: at most {:.0f} MiB, {:.0f} for {} flows and {:.0f} for {} meter{}{}",
                      mebibytes(flows + meters), mebibytes(flows), options.flows_max,
                      mebibytes(meters), options.threads, options.threads == 1 ? "" : "s", zstd);
+}
+
+std::string describe_live_memory(const Options& options) {
+  const size_t flows = Ledger::octets(options.flows_max);
+  const size_t sources = options.interfaces.size() * options.threads;
+  const size_t meters = LivePipeline::octets(sources);
+  const size_t rings = sources * options.af_packet.ring_octets;
+  const size_t queue = options.flows_max * sizeof(FlowRecord);
+  return fmt::format(
+      "memory: at most {:.0f} MiB: {:.0f} for {} flows, {:.0f} for as many records on their way to "
+      "slow collectors, {:.0f} for {} meter{} and {:.0f} for their rings",
+      mebibytes(flows + queue + meters + rings), mebibytes(flows), options.flows_max,
+      mebibytes(queue), mebibytes(meters), sources, sources == 1 ? "" : "s", mebibytes(rings));
+}
+
+}  // namespace
+
+std::span<const int> kept_capabilities() {
+  static constexpr std::array kKept{CAP_NET_RAW};
+  return kKept;
+}
+
+Result<std::optional<Account>> account_of(const Options& options) {
+  if (!options.user.empty()) return TRY(find_account(options.user));
+  // Root of a container may not be able to become anybody else.
+  const bool can_change = has_capability(CAP_SETUID) && has_capability(CAP_SETGID);
+  if (options.live() && ::geteuid() == 0 && can_change) return unprivileged_account();
+  return std::nullopt;
+}
+
+std::string describe_memory(const Options& options) {
+  return options.live() ? describe_live_memory(options) : describe_file_memory(options);
 }
 
 Result<void> check_outputs(const Options& options) {
@@ -112,21 +183,21 @@ Result<void> check_outputs(const Options& options) {
 }
 
 Result<int> check_plan(const Options& options, const StopRequest& stop) {
-  std::string text;
-  for (const std::string& path : options.read) {
-    TRY(check_source(path, stop));
-    text += fmt::format("read {}{}\n", path,
-                        options.filter.empty() ? "" : ", filter: " + options.filter);
-  }
-  text += fmt::format("report flows after {} idle, {} active\n", seconds(options.idle_timeout_ns),
-                      seconds(options.active_timeout_ns));
-  for (const Destination& destination : options.collectors) {
-    TRY(check_destination(destination));
-    text += fmt::format("send to {}\n", destination.name);
-  }
-  text += fmt::format("{}\n", describe_memory(options));
-  if (!print_to(stdout, text)) return fail("--check: cannot write to stdout");
-  return kExitDone;
+  Plan plan;
+  for (const std::string& path : options.read)
+    plan.add(fmt::format("read {}", path), check_source(path, stop));
+  for (const std::string& name : options.interfaces)
+    plan.add(describe_capture(name, options), AfPacketInterface::open(name, options.af_packet));
+  if (!options.filter.empty()) plan.add(fmt::format("filter: {}", options.filter));
+  plan_asns(plan, options.asns);
+  plan.add(fmt::format("report flows after {} idle, {} active", seconds(options.idle_timeout_ns),
+                       seconds(options.active_timeout_ns)));
+  for (const Destination& destination : options.collectors)
+    plan.add(fmt::format("send to {}", destination.name), check_destination(destination));
+  plan_account(plan, options);
+  plan.add(describe_memory(options));
+  if (!print_to(stdout, plan.text)) return fail("--check: cannot write to stdout");
+  return plan.complete ? kExitDone : kExitFailed;
 }
 
 }  // namespace clerk

@@ -2,9 +2,12 @@
 // --check.
 #pragma once
 
+#include <optional>
+#include <span>
 #include <string>
 
 #include "base/error.h"
+#include "base/privileges.h"
 #include "base/stop_request.h"
 #include "clerk/options.h"
 
@@ -17,8 +20,14 @@ std::string describe_memory(const Options& options);
 // are the same.
 Result<void> check_outputs(const Options& options);
 
-// Opens every file, resolves every collector, prints the plan to stdout. Creates nothing. Returns
-// the exit status; an error is what would keep the run from starting.
+// The capabilities of <linux/capability.h> that a run which captures keeps.
+std::span<const int> kept_capabilities();
+
+// Whom the run becomes, if anybody: --user, or when root captures, an unprivileged account.
+Result<std::optional<Account>> account_of(const Options& options);
+
+// Opens every source and table, resolves every collector, prints the plan to stdout and everything
+// that is missing to the log. Creates nothing. Returns the exit status.
 Result<int> check_plan(const Options& options, const StopRequest& stop);
 
 }  // namespace clerk

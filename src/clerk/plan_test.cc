@@ -12,6 +12,7 @@ namespace clerk {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 Options options_of(const std::string& input, const std::string& collector) {
@@ -27,6 +28,23 @@ TEST(Plan, TellsTheMemoryOfFlowsAndMeters) {
   EXPECT_THAT(one, HasSubstr(" for 1 meter"));
   options.threads = 4;
   EXPECT_THAT(describe_memory(options), HasSubstr(" for 4 meters"));
+}
+
+TEST(Plan, TellsTheMemoryOfALiveRun) {
+  Options options{.interfaces = {"a", "b"}, .threads = 2, .flows_max = 1U << 20};
+  options.af_packet.ring_octets = size_t{8} << 20;
+  const std::string memory = describe_memory(options);
+  EXPECT_THAT(memory, HasSubstr(" for 1048576 flows, 96 for as many records "));
+  EXPECT_THAT(memory, HasSubstr(" for 4 meters and 32 for their rings"));
+}
+
+TEST(Plan, KnowsWhomTheRunBecomes) {
+  Options options{.read = {"x.pcap"}};
+  EXPECT_FALSE(account_of(options).value());
+  options.user = "root";
+  EXPECT_EQ(account_of(options).value()->user, 0U);
+  options.user = "no such account";
+  EXPECT_FALSE(account_of(options));
 }
 
 TEST(Plan, RefusesToOverwriteAnInputWhateverItsPathIsCalled) {
@@ -50,9 +68,13 @@ TEST(Plan, FailsOnAnInputThatCannotBeRead) {
   const TempDirectory directory;
   const std::string input = directory.write("x.pcap", std::array<uint8_t, 4>{1, 2, 3, 4});
   const StopRequest stop = StopRequest::create().value();
+  testing::internal::CaptureStdout();
   const auto checked = check_plan(options_of(input, "stdout"), stop);
-  ASSERT_FALSE(checked);
-  EXPECT_THAT(checked.error().message, HasSubstr(input));
+  const std::string plan = testing::internal::GetCapturedStdout();
+  ASSERT_TRUE(checked);
+  EXPECT_EQ(*checked, kExitFailed);
+  EXPECT_THAT(plan, HasSubstr("--read " + input + ": is no pcap"));  // the log, in this program
+  EXPECT_THAT(plan, Not(HasSubstr("\nread ")));
 }
 
 }  // namespace

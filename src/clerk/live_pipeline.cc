@@ -1,0 +1,231 @@
+#include "clerk/live_pipeline.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include "base/check.h"
+#include "base/cpu_list.h"
+
+namespace clerk {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+// How far hand-over and tick come behind the second.
+constexpr milliseconds kDelay = PacketSource::kBlockDelayMax + milliseconds(20);
+
+// A meter looks at the clock at least this often; the kernel never hands over an empty block.
+constexpr milliseconds kPatience{100};
+
+// How long the ledger sleeps before it looks for deltas again: behind a merge, and else. A meter
+// that meets nothing but new flows fills a delta in some ten milliseconds and has more than one.
+constexpr milliseconds kPollSoon{1};
+constexpr milliseconds kPoll{5};
+
+// How long the ledger waits for a meter that does not hand over: many times what one needs.
+constexpr milliseconds kMetersPatience{500};
+
+// Behind a stop, for a clock that was set back just then.
+constexpr milliseconds kDrainMax{10'000};
+
+constexpr uint64_t to_ns(milliseconds duration) {
+  return static_cast<uint64_t>(std::chrono::nanoseconds(duration).count());
+}
+
+void push(auto& queue, auto value) {
+  const bool pushed = queue.try_push(value);
+  CHECK(pushed);  // the queues have room for every delta there is
+}
+
+}  // namespace
+
+// One capture thread: fills deltas from a source and hands them over.
+class LivePipeline::Capture {
+ public:
+  Capture(LivePipeline& pipeline, Lane& lane)
+      : pipeline_(pipeline), lane_(lane), meter_(pipeline.hash_) {
+    const bool taken = lane.empty.try_pop(delta_);
+    CHECK(taken);
+  }
+
+  void run() {
+    while (!is_over()) {
+      const auto block = lane_.source.take_block(patience());
+      if (block) {
+        count(*block);
+        lane_.source.return_block();
+      }
+      drained_ = !block;
+      hand_over_when_due();
+    }
+    note_drops();
+    push(lane_.full, Handover{.delta = delta_, .second = second_, .last = true});
+  }
+
+ private:
+  // When a stop was requested and all that the kernel had taken before it is counted.
+  bool is_over() {
+    if (!pipeline_.stop_.requested()) return false;
+    const auto now = steady_clock::now();
+    if (!stopped_at_) {
+      stopped_at_ = now;
+      stopped_at_ns_ = pipeline_.options_.now_ns();
+    }
+    const auto passed = now - *stopped_at_;
+    return newest_ns_ > stopped_at_ns_ || (drained_ && passed > kDelay) || passed > kDrainMax;
+  }
+
+  // No longer than to the next hand-over.
+  [[nodiscard]] milliseconds patience() const {
+    const uint64_t into_second_ns = pipeline_.delayed_now_ns() % kNanosecondsPerSecond;
+    const auto left = milliseconds((kNanosecondsPerSecond - into_second_ns) / 1'000'000 + 1);
+    return std::min(left, kPatience);
+  }
+
+  void count(const Block& block) {
+    BlockReader reader(block);
+    for (auto packets = reader.next(batch_); !packets.empty(); packets = reader.next(batch_)) {
+      if (!delta_->has_room_for(Meter::kBatchMax)) hand_over();
+      meter_.count(packets, *delta_);
+      newest_ns_ = packets.back().time_ns;
+    }
+    delta_->counts.received += reader.packets_left();
+    delta_->counts.ignored[std::to_underlying(Stop::Malformed)] += reader.packets_left();
+  }
+
+  void hand_over_when_due() {
+    const uint32_t second = whole_seconds(pipeline_.delayed_now_ns());
+    if (second == second_) return;
+    note_drops();
+    const uint32_t before = std::exchange(second_, second);
+    if (!hand_over()) second_ = before;  // tried again behind the next block
+  }
+
+  // False when there is no empty delta to go on with.
+  bool hand_over() {
+    Delta* next = nullptr;
+    if (!lane_.empty.try_pop(next)) return false;
+    push(lane_.full, Handover{.delta = delta_, .second = second_});
+    delta_ = next;
+    return true;
+  }
+
+  void note_drops() { delta_->counts.dropped += lane_.source.take_drops(); }
+
+  LivePipeline& pipeline_;
+  Lane& lane_;
+  Meter meter_;
+  Delta* delta_ = nullptr;
+  uint32_t second_ = 0;  // of the last hand-over that was due
+  std::array<Packet, Meter::kBatchMax> batch_;
+  uint64_t newest_ns_ = 0;
+  bool drained_ = false;
+  std::optional<steady_clock::time_point> stopped_at_;
+  uint64_t stopped_at_ns_ = 0;
+};
+
+LivePipeline::Lane::Lane(PacketSource& packet_source) : source(packet_source) {
+  for (auto& delta : deltas) {
+    delta = std::make_unique<Delta>();
+    push(empty, delta.get());
+  }
+}
+
+LivePipeline::LivePipeline(const std::vector<PacketSource*>& sources, Ledger& ledger,
+                           const KeyedHash& hash, const StopRequest& stop,
+                           LivePipelineOptions options)
+    : ledger_(ledger),
+      hash_(hash),
+      stop_(stop),
+      options_(std::move(options)),
+      clock_(options_.idle_timeout_ns) {
+  for (PacketSource* source : sources)
+    lanes_.push_back(std::make_unique<Lane>(*source));
+}
+
+size_t LivePipeline::octets(size_t sources) { return sources * Lane::kDeltas * Delta::octets(); }
+
+void LivePipeline::run() {
+  clock_.start(delayed_now_ns());
+  std::vector<std::jthread> captures;
+  captures.reserve(lanes_.size());
+  for (size_t i = 0; i < lanes_.size(); ++i) {
+    captures.emplace_back([this, i] {
+      pin(i);
+      Capture(*this, *lanes_[i]).run();
+    });
+  }
+  while (!all_ended()) {
+    const bool merged = merge_all();
+    advance_clock();
+    options_.between_merges();
+    std::this_thread::sleep_for(merged ? kPollSoon : kPoll);
+  }
+  ledger_.release_all();
+}
+
+void LivePipeline::pin(size_t lane) const {
+  if (options_.cpus.empty()) return;
+  const auto pinned = pin_thread_to(options_.cpus[lane % options_.cpus.size()]);
+  if (!pinned) spdlog::warn("{}", pinned.error().message);
+}
+
+// Whether there was anything.
+bool LivePipeline::merge_all() {
+  bool merged = false;
+  Handover handover;
+  for (const auto& lane : lanes_) {
+    for (size_t i = 0; i < Lane::kDeltas && lane->full.try_pop(handover); ++i) {
+      merge(*lane, handover);
+      merged = true;
+    }
+  }
+  return merged;
+}
+
+void LivePipeline::merge(Lane& lane, const Handover& handover) {
+  handover.delta->second = clock_.second();
+  ledger_.merge(*handover.delta);
+  handover.delta->clear();
+  push(lane.empty, handover.delta);
+  lane.second = handover.second;
+  lane.ended = handover.last;
+}
+
+void LivePipeline::advance_clock() {
+  const uint64_t now_ns = delayed_now_ns();
+  const auto step = clock_.step_to(now_ns);
+  if (step != TickClock::Step::None && !all_reached(whole_seconds(now_ns))) {
+    const auto now = steady_clock::now();
+    if (!waiting_since_) waiting_since_ = now;
+    if (now - *waiting_since_ < kMetersPatience) return;
+  }
+  waiting_since_.reset();
+  clock_.move_to(now_ns, step);
+  switch (step) {
+    case TickClock::Step::None: return;
+    case TickClock::Step::Jump: ledger_.note_clock_jump(); [[fallthrough]];
+    case TickClock::Step::Forward: return ledger_.advance_to(clock_.second());
+    case TickClock::Step::Restart: return ledger_.restart();
+  }
+}
+
+// A meter may have read the clock a moment after the ledger did. One that stands further ahead has
+// yet to learn that the clock was set back.
+bool LivePipeline::all_reached(uint32_t second) const {
+  return std::ranges::all_of(lanes_, [second](const auto& lane) {
+    return lane->ended || lane->second == second || lane->second == second + 1;
+  });
+}
+
+bool LivePipeline::all_ended() const {
+  return std::ranges::all_of(lanes_, [](const auto& lane) { return lane->ended; });
+}
+
+uint64_t LivePipeline::delayed_now_ns() const { return options_.now_ns() - to_ns(kDelay); }
+
+}  // namespace clerk

@@ -1,0 +1,96 @@
+// The threads of a live run: a meter for each source, and the ledger that merges what they counted.
+//
+//   source 0 ──blocks──> meter 0 ──deltas──┐
+//   source 1 ──blocks──> meter 1 ──deltas──┼──> ledger (the caller's thread)
+//
+// The wall clock ticks. Behind each of its seconds every meter hands its delta over, with or
+// without packets; when all have, or patience with one is over, the ledger takes the tick. A meter
+// never waits for the ledger: with no empty delta at hand it goes on counting, and once its table
+// is full packets of new flows are counted as ignored for lack of resources.
+//
+// Hand-over and tick come a little behind the second, so that all packets of a second are counted
+// when its tick is taken, also those that lay in a block which the kernel still filled.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/spsc_queue.h"
+#include "base/stop_request.h"
+#include "base/tick_clock.h"
+#include "capture/source.h"
+#include "flow/ledger.h"
+#include "flow/meter.h"
+
+namespace clerk {
+
+struct LivePipelineOptions {
+  uint64_t idle_timeout_ns = 0;  // a larger step of the wall clock is one of its corrections
+  std::vector<uint32_t> cpus;    // for the meters in turn; empty: wherever the kernel likes
+  // The wall clock, in nanoseconds since 1970. Called by all threads.
+  std::function<uint64_t()> now_ns;
+  // Called on the ledger's thread between merges, a few hundred times a second.
+  std::function<void()> between_merges = [] {};
+};
+
+class LivePipeline {
+ public:
+  // Sources, ledger, hash and stop outlive the pipeline. The hash must be the ledger's.
+  LivePipeline(const std::vector<PacketSource*>& sources, Ledger& ledger, const KeyedHash& hash,
+               const StopRequest& stop, LivePipelineOptions options);
+
+  // Counts until a stop is requested, then what the kernel took before it, and releases every
+  // record. Returns when all threads have ended.
+  void run();
+
+  // What the pipeline of this many sources may occupy.
+  static size_t octets(size_t sources);
+
+ private:
+  // A delta on its way to the ledger.
+  struct Handover {
+    Delta* delta = nullptr;
+    uint32_t second = 0;  // all packets before this second of the wall clock are in it or behind
+    bool last = false;    // the meter has ended
+  };
+
+  // A source with its meter and deltas. The ledger's thread uses the members below the queues.
+  struct Lane {
+    static constexpr size_t kDeltas = 4;  // one is filled; a burst may fill the others meanwhile
+    static constexpr size_t kQueueCapacity = 4;
+
+    explicit Lane(PacketSource& packet_source);
+
+    PacketSource& source;
+    std::array<std::unique_ptr<Delta>, kDeltas> deltas;
+    SpscQueue<Delta*, kQueueCapacity> empty;
+    SpscQueue<Handover, kQueueCapacity> full;
+
+    uint32_t second = 0;
+    bool ended = false;
+  };
+
+  class Capture;
+
+  void pin(size_t lane) const;
+  bool merge_all();
+  void merge(Lane& lane, const Handover& handover);
+  void advance_clock();
+  [[nodiscard]] bool all_reached(uint32_t second) const;
+  [[nodiscard]] bool all_ended() const;
+  [[nodiscard]] uint64_t delayed_now_ns() const;
+
+  Ledger& ledger_;
+  const KeyedHash& hash_;
+  const StopRequest& stop_;
+  LivePipelineOptions options_;
+  TickClock clock_;
+  std::vector<std::unique_ptr<Lane>> lanes_;
+  std::optional<std::chrono::steady_clock::time_point> waiting_since_;  // for the meters
+};
+
+}  // namespace clerk
