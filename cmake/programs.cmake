@@ -15,12 +15,12 @@ if(EXISTS ${PROJECT_SOURCE_DIR}/bench/CMakeLists.txt AND NOT CLERK_FUZZ)
   add_dependencies(programs ${bench_targets})
 endif()
 
-# sample: the small capture that ./run shows clerk on: 20 seconds, 60 flows, always the same.
+# sample: the small capture that ./run shows clerk on: 20 seconds, 60 flows, whole frames, always the same.
 if(TARGET trace)
   set(sample ${PROJECT_BINARY_DIR}/sample.pcap)
   add_custom_command(
     OUTPUT ${sample}
-    COMMAND trace --kind mix --packets 2000 --flows 60 --seconds 20 --seed 1 --output ${sample}
+    COMMAND trace --kind mix --packets 2000 --flows 60 --seconds 20 --seed 1 --snaplen 65535 --output ${sample}
     DEPENDS trace
     COMMENT "Generating sample.pcap"
     VERBATIM)
