@@ -2,7 +2,7 @@
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-.PHONY: all test asan tsan bench fuzz coverage format format-check tidy deps install clean help
+.PHONY: all test asan tsan bench soak fuzz coverage format format-check tidy deps install clean help
 
 all: ## build clerk and the benchmarks into build/release/bin (the default)
 	@scripts/install_dependencies run
@@ -23,6 +23,11 @@ bench: ## measure the release build
 	@scripts/install_dependencies bench
 	@scripts/build release programs
 	@bench/run
+
+soak: ## live capture of the release build under load, for SOAK_SECONDS (600) at SOAK_RATE packets a second
+	@scripts/install_dependencies test
+	@scripts/build release clerk sender udp_collector
+	@cd tests && CLERK_BUILD=../build/release /usr/bin/python3 -B -m pytest -q -s soak.py
 
 fuzz: ## run every fuzzer FUZZ_SECONDS each (default: 300 s in all)
 	@scripts/install_dependencies lint
