@@ -1,9 +1,11 @@
 #include "capture/kernel_filter.h"
 
+#include <linux/if_packet.h>
 #include <pcap/pcap.h>
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <memory>
 #include <span>
 
@@ -36,6 +38,14 @@ Handle handle_for(const std::string& interface_name, RingLink link, uint32_t sna
   return handle ? std::move(handle) : live_handle("lo", snaplen);
 }
 
+// Loopback shows each packet twice: as it leaves, which is left out, and as it arrives. (The socket
+// option for this, PACKET_IGNORE_OUTGOING, does nothing for the members of a fanout group.)
+KernelFilter prefix_for(const NetworkInterface& interface) {
+  if (!interface.is_loopback) return {};
+  return {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_PKTTYPE)),
+          BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_OUTGOING, 0, 1), keep(0)};
+}
+
 KernelFilter to_kernel(const bpf_program& program, uint32_t snaplen) {
   KernelFilter filter;
   for (const bpf_insn& instruction : std::span(program.bf_insns, program.bf_len)) {
@@ -53,7 +63,11 @@ KernelFilter deaf_filter() { return {keep(0)}; }
 Result<KernelFilter> compile_kernel_filter(const std::string& expression, uint32_t snaplen,
                                            const std::string& interface_name,
                                            const NetworkInterface& interface) {
-  if (expression.empty()) return KernelFilter{keep(snaplen)};
+  KernelFilter filter = prefix_for(interface);
+  if (expression.empty()) {
+    filter.push_back(keep(snaplen));
+    return filter;
+  }
   const Handle handle = handle_for(interface_name, interface.link, snaplen);
   if (!handle)
     return fail(
@@ -62,7 +76,7 @@ Result<KernelFilter> compile_kernel_filter(const std::string& expression, uint32
   bpf_program program{};
   if (::pcap_compile(handle.get(), &program, expression.c_str(), 1, PCAP_NETMASK_UNKNOWN) != 0)
     return fail("--filter '{}': {} (see pcap-filter(7))", expression, ::pcap_geterr(handle.get()));
-  KernelFilter filter = to_kernel(program, snaplen);
+  std::ranges::copy(to_kernel(program, snaplen), std::back_inserter(filter));
   ::pcap_freecode(&program);
   return filter;
 }

@@ -58,14 +58,6 @@ Result<void> bind_to(int socket, const NetworkInterface& interface) {
   return fail("cannot capture: {}", errno_text(errno));
 }
 
-// Loopback shows each packet twice, as it leaves and as it arrives.
-Result<void> ignore_repeats(int socket, const NetworkInterface& interface) {
-  const int yes = 1;
-  if (!interface.is_loopback || set_option(socket, PACKET_IGNORE_OUTGOING, yes)) return {};
-  return fail("cannot leave out what loopback shows twice: {} (Linux 4.20 and later can)",
-              errno_text(errno));
-}
-
 void clear_error(int socket) {
   int error = 0;
   socklen_t size = sizeof error;
@@ -84,7 +76,6 @@ Result<Ring> Ring::create(const NetworkInterface& interface, size_t octets) {
   Ring ring(std::move(socket), Memory(static_cast<uint8_t*>(at), Unmap{mapped}), interface.link,
             blocks);
   TRY(ring.set_filter(deaf_filter()));
-  TRY(ignore_repeats(ring.socket_.get(), interface));
   TRY(bind_to(ring.socket_.get(), interface));
   clear_error(ring.socket_.get());  // ENETDOWN, when the interface is down
   return ring;
