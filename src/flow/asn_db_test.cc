@@ -248,15 +248,6 @@ TEST(AsnDb, RefusesValuesThatNestTooDeeply) {
             "its values nest too deeply");
 }
 
-TEST(AsnDb, RefusesEntriesOfTooManyValues) {
-  // Every record leads to another place in one long row of maps, each of which holds the next ones.
-  mmdb::Value row;
-  for (size_t i = 0; i < 30'000; ++i)
-    row.insert(row.end(), {0xfe, 0xff, 0xff});  // a map of 65820 pairs
-  row.resize(row.size() + 200'000, 0xe0);       // empty maps
-  EXPECT_NE(error_of(MmdbBuilder().add(address("10.0.0.0"), 8, row).build()), "");
-}
-
 TEST(AsnDb, LooksAtNothingInTheMetadataThatItDoesNotNeed) {
   const MmdbFormat format{.languages = mmdb::array({mmdb::pointer(0), mmdb::uint16(1)})};
   parse(MmdbBuilder(format).add(address("10.0.0.0"), 8, mmdb::asn_entry(1)));
