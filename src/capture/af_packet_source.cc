@@ -3,6 +3,8 @@
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
+#include <cstdio>
+#include <fstream>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -13,6 +15,31 @@ namespace {
 constexpr auto kLookInterval = std::chrono::milliseconds(100);
 constexpr auto kRetryInterval = std::chrono::seconds(1);
 constexpr auto kLogInterval = std::chrono::seconds(60);
+
+constexpr size_t kMebibyte = size_t{1} << 20;
+
+// What the kernel says that could be had without swapping (MemAvailable of proc_meminfo(5)).
+std::optional<size_t> available_octets() {
+  std::ifstream meminfo("/proc/meminfo");
+  std::string line;
+  size_t kibibytes = 0;
+  while (std::getline(meminfo, line)) {
+    if (std::sscanf(line.c_str(), "MemAvailable: %zu kB", &kibibytes) == 1) return kibibytes << 10;
+  }
+  return std::nullopt;
+}
+
+// The kernel does not refuse a ring that is too large: to make room it ends whatever other program
+// it likes. A fifth is left to those.
+Result<void> check_memory(size_t ring_octets, size_t members) {
+  const auto available = available_octets();
+  const size_t wanted = ring_octets * members;
+  if (!available || wanted / 4 <= *available / 5) return {};
+  return fail(
+      "{} rings of {} MiB do not fit the {} MiB of memory that are available; choose a smaller "
+      "--ring_mib or fewer --threads",
+      members, ring_octets / kMebibyte, *available / kMebibyte);
+}
 
 }  // namespace
 
@@ -172,6 +199,7 @@ Result<AfPacketInterface::Rings> AfPacketInterface::make_rings(
     const NetworkInterface& interface) const {
   const KernelFilter filter =
       TRY(compile_kernel_filter(options_.filter, options_.snaplen, name_, interface));
+  TRY(check_memory(options_.ring_octets, options_.members));
   Rings rings;
   for (size_t i = 0; i < options_.members; ++i)
     rings.push_back(std::make_unique<Ring>(TRY(Ring::create(interface, options_.ring_octets))));

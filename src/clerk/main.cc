@@ -78,9 +78,8 @@ void warn_of_unreadable_table(const EnricherOptions& asns) {
 
 // Whoever captures keeps what it takes to open an interface that comes back. Reading files takes
 // nothing; who does so stays who they are, unless they say otherwise.
-Result<void> become_user(const Options& options) {
+Result<void> become_user(const Options& options, const std::optional<Account>& account) {
   if (!options.live() && options.user.empty()) return {};
-  const auto account = TRY(account_of(options));
   TRY(give_up_privileges(account, kept_capabilities()));
   spdlog::info("{}", describe_privileges());
   if (options.live()) warn_of_unreadable_table(options.asns);
@@ -118,10 +117,11 @@ Result<int> read_files(const Options& options) {
       TRY(FileSource::open(options.read, std::move(filter), options.idle_timeout_ns, stop));
   TRY(check_outputs(options));
   if (options.check) return check_plan(options, stop);
+  const auto account = TRY(account_of(options));
   spdlog::info("{}", describe_memory(options));
   const auto enricher = TRY(Enricher::create(options.asns));
   Sinks sinks = TRY(open_sinks(options));
-  TRY(become_user(options));
+  TRY(become_user(options, account));
 
   const KeyedHash hash;
   const bool for_people = ::isatty(STDERR_FILENO) == 1;
@@ -158,12 +158,13 @@ Result<int> capture_live(const Options& options) {
   reserve_hangup_signal();
   TRY(check_outputs(options));
   if (options.check) return check_plan(options, stop);
+  const auto account = TRY(account_of(options));
   stamp_log_with_time();
   spdlog::info("{}", describe_memory(options));
   const auto enricher = TRY(Enricher::create(options.asns));
   const Interfaces interfaces = TRY(open_interfaces(options));
   Sinks sinks = TRY(open_sinks(options));
-  TRY(become_user(options));
+  TRY(become_user(options, account));
   const auto rereader =
       TRY(Rereader::start(*enricher, std::chrono::seconds(options.asns_reread_seconds)));
 
