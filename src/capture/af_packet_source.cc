@@ -116,10 +116,7 @@ Result<std::unique_ptr<AfPacketInterface>> AfPacketInterface::open(std::string n
                                                                    AfPacketOptions options) {
   std::unique_ptr<AfPacketInterface> interface(
       new AfPacketInterface(std::move(name), std::move(options)));
-  const auto opened = interface->open_first();
-  if (opened) return interface;
-  if (!interface->options_.wait) return std::unexpected(opened.error());
-  spdlog::warn("{}; waiting for it", opened.error().message);
+  TRY(interface->open_first());
   return interface;
 }
 
@@ -177,12 +174,18 @@ void AfPacketInterface::try_to_reopen() {
   if (log_limiter_.allow(Clock::now())) spdlog::warn("{}; trying again", opened.error().message);
 }
 
+// What only an interface that is there and up can make good is waited for, when the user said so.
 Result<void> AfPacketInterface::open_first() {
   const auto found = TRY(find_interface(name_));
-  if (!found)
+  const bool may_come = options_.wait && (!found || !found->is_up);
+  if (!found && !may_come) {
     return fail("--interface {}: there is no such interface; there are {} (--wait waits for one)",
                 name_, fmt::join(interface_names(), ", "));
-  return open_rings(*found);
+  }
+  const auto opened = found ? open_rings(*found) : fail("interface {}: is not there", name_);
+  if (!opened && !may_come) return opened;
+  if (!opened) spdlog::warn("{}; waiting for it", opened.error().message);
+  return {};
 }
 
 Result<void> AfPacketInterface::open_rings(const NetworkInterface& interface) {

@@ -30,7 +30,7 @@ struct AfPacketOptions {
   uint32_t snaplen = 0;
   size_t ring_octets = 0;  // of each member
   bool promiscuous = true;
-  bool wait = false;  // for an interface that cannot be opened yet
+  bool wait = false;  // for an interface that is not there, or is down and cannot be opened so
 };
 
 class AfPacketInterface {

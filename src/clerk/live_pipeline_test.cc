@@ -1,17 +1,16 @@
 #include "clerk/live_pipeline.h"
 
 #include <gtest/gtest.h>
-#include <linux/if_packet.h>
 
 #include <algorithm>
 #include <atomic>
-#include <cstring>
 #include <deque>
 #include <map>
 #include <mutex>
 #include <thread>
 
 #include "flow/flow_test_support.h"
+#include "testing/block_builder.h"
 
 namespace clerk {
 namespace {
@@ -27,28 +26,13 @@ constexpr uint64_t kDelay = 100'000'000;
 
 // A block as the kernel would hand it over.
 std::vector<uint8_t> block_of(std::span<const DescribedPacket> packets) {
-  constexpr size_t kAlignment = 16;
-  constexpr size_t kFirst = 48;
-  std::vector<uint8_t> octets(kFirst);
+  BlockBuilder block;
   for (const DescribedPacket& packet : packets) {
-    const std::vector<uint8_t> frame = frame_of(packet);
-    tpacket3_hdr header{};
-    header.tp_sec = static_cast<uint32_t>(packet.time_ns / kSecond);
-    header.tp_nsec = static_cast<uint32_t>(packet.time_ns % kSecond);
-    header.tp_len = header.tp_snaplen = static_cast<uint32_t>(frame.size());
-    header.tp_mac = sizeof header + sizeof(sockaddr_ll);
-    const size_t size = (header.tp_mac + frame.size() + kAlignment - 1) / kAlignment * kAlignment;
-    header.tp_next_offset = static_cast<uint32_t>(size);
-    const size_t at = octets.size();
-    octets.resize(at + size);
-    std::memcpy(octets.data() + at, &header, sizeof header);
-    std::memcpy(octets.data() + at + header.tp_mac, frame.data(), frame.size());
+    block.packet({.octets = frame_of(packet),
+                  .second = static_cast<uint32_t>(packet.time_ns / kSecond),
+                  .nanosecond = static_cast<uint32_t>(packet.time_ns % kSecond)});
   }
-  tpacket_block_desc description{};
-  description.hdr.bh1.num_pkts = static_cast<uint32_t>(packets.size());
-  description.hdr.bh1.offset_to_first_pkt = kFirst;
-  std::memcpy(octets.data(), &description, sizeof description);
-  return octets;
+  return block.build();
 }
 
 // Hands over the blocks that a test gives it.

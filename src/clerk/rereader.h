@@ -19,7 +19,7 @@ class Rereader {
   // The enricher outlives the rereader. An error is one of starting; later ones are logged and
   // leave the numbers in use as they were.
   static Result<std::unique_ptr<Rereader>> start(Enricher& enricher, std::chrono::seconds interval);
-  ~Rereader();
+  ~Rereader();  // waits for a table that is being read
   Rereader(const Rereader&) = delete;
   Rereader& operator=(const Rereader&) = delete;
 

@@ -31,6 +31,7 @@ ExporterCounts Exporter::finish() {
 }
 
 void Exporter::add(std::span<const FlowRecord> records, uint32_t second) {
+  if (records.empty()) return;  // it would be taken for a tick
   std::unique_lock lock(mutex_);
   const auto has_room = [&] {
     return records_queued_ == 0 || records_queued_ + records.size() <= records_max_;
