@@ -12,6 +12,9 @@ import time
 from live_clerk import LiveClerk
 from load import CountingCollector, Sender
 
+# A sanitized binary keeps freed memory back to find who still uses it: little of it, lest that be what grows.
+os.environ["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1"
+
 SECONDS = int(os.environ.get("SOAK_SECONDS", 600))
 RATE = int(os.environ.get("SOAK_RATE", 300_000))
 
@@ -20,7 +23,8 @@ IDLE_TIMEOUT_S, ACTIVE_TIMEOUT_S = 1, 3
 ROUND_S = 2
 SETTLED_AFTER_S = 2 * ACTIVE_TIMEOUT_S + ROUND_S
 GROWTH_MAX = 1.05
-SUMMARY_S = 60
+SUMMARY_S, LATE_S = 60, 5
+SHORTEST_S = 2 * SETTLED_AFTER_S
 
 
 def sample_memory(clerk, sender):
@@ -41,14 +45,14 @@ def assert_flat(samples):
 
 
 def assert_summaries(clerk):
-    """A line each minute, and their sums are no more than the whole."""
+    """A line each minute; gives how many packets they tell of."""
     lines = clerk.lines(r"last \d+ s: packets_received=")
-    assert abs(len(lines) - SECONDS // SUMMARY_S) <= 1 + SECONDS // 3600, lines
-    assert len(lines) >= (SECONDS - 5) // SUMMARY_S, lines
+    assert (SECONDS - LATE_S) // SUMMARY_S <= len(lines) <= SECONDS // SUMMARY_S + 1, lines
     return sum(int(re.search(r"packets_received=(\d+)", line)[1]) for line in lines)
 
 
 def test_everything_adds_up_and_memory_does_not_grow(wire):
+    assert SECONDS >= SHORTEST_S, "SOAK_SECONDS: at least %d" % SHORTEST_S
     with CountingCollector(wire.probe) as collector, \
          LiveClerk(wire.probe, "--interface", "watched", "--threads", 2, "--idle-timeout", IDLE_TIMEOUT_S,
                    "--active-timeout", ACTIVE_TIMEOUT_S, "--udp_records_per_second", 0, "--collector",

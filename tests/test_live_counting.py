@@ -1,16 +1,19 @@
-"""Live capture counts what is on the wire: at any number of threads, in every fanout mode, tags, directions, filters."""
+"""Live capture counts what is on the wire: with any threads, in every fanout mode, tags, directions, filters."""
 
 import socket
 import threading
 
 import pytest
 
+import clerk_runner
 import live_flows
 import namespaces
 import packets
 import traffic
+from flow_model import SECOND
 from live_clerk import LiveClerk
 from live_flows import assert_complete, assert_flows
+from load import Sender
 from namespaces import Wire
 from traffic import packet_of, tcp_key, udp6_key, udp_key
 
@@ -51,6 +54,23 @@ def test_the_packets_of_one_flow_may_reach_every_thread(wire, fanout):
     run = counted(wire, described, "--threads", 4, "--fanout", fanout)
     assert_complete(run, wire.sent)
     assert len(run.records()) == 1
+
+
+def test_a_replayed_capture_makes_the_flows_that_reading_it_makes(wire, tmp_path):
+    described = traffic.random_traffic(8, flows=500, seconds=3)
+    capture = traffic.write_capture(tmp_path / "x.pcap", described, snap_length=65535)
+    with LiveClerk(wire.probe, "--interface", "watched", "--threads", 2) as clerk:
+        clerk.wait_until_capturing()
+        with Sender(wire, "--read", capture, "--speed", 2) as sender:
+            sent = sender.wait()
+        run = clerk.stop()
+    octets = sum(packet.octets for packet in described)
+    assert (sent["packets"], sent["octets"]) == (len(described), octets)
+    own_s = (described[-1].time_ns - described[0].time_ns) / SECOND
+    assert own_s / 2 <= sent["seconds"] <= own_s / 2 + 1
+    assert (run.counts["packets_received"], run.counts["octets_metered"]) == (len(described), octets)
+    read = clerk_runner.read_capture("--read", capture)
+    assert live_flows.totals_of_records(run.records()) == live_flows.totals_of_records(read.records())
 
 
 def test_times_are_those_of_the_wire(wire):
@@ -168,6 +188,17 @@ def test_a_packet_that_two_interfaces_see_counts_twice_in_one_flow(wire, second_
     assert [record.packets for record in run.records()] == [2] * len(described)
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_two_programs_that_watch_one_interface_both_see_everything(wire, threads):
+    with LiveClerk(wire.probe, "--interface", "watched", "--threads", threads) as one, \
+         LiveClerk(wire.probe, "--interface", "watched", "--threads", threads) as other:
+        for clerk in (one, other):
+            clerk.wait_until_capturing()
+        wire.send(traffic.random_traffic(5, flows=300, seconds=10))
+        for run in (one.stop(), other.stop()):
+            assert_complete(run, wire.sent)
+
+
 # Lengths
 
 
@@ -263,6 +294,18 @@ def test_a_filter_passes_exactly_the_packets_that_it_names(wire, expression):
     assert 0 < len(named) < len(described)
     run = counted(wire, described, "--filter", expression, "--threads", 2)
     assert run.counts["packets_received"] == len(named)
+    assert_flows(run.records(), named)
+
+
+@pytest.mark.parametrize("expression", ["vlan 100", "vlan and tcp", "not vlan"])
+def test_a_filter_finds_the_tag_in_what_the_interface_sends_too(wire, expression):
+    """There it is still in the frame."""
+    described = traffic.random_traffic(11, flows=1500, seconds=60)
+    named = [packet for packet in described if FILTERS[expression](packet.key)]
+    with LiveClerk(wire.probe, "--interface", "watched", "--filter", expression) as clerk:
+        clerk.wait_until_capturing()
+        wire.send_through(wire.probe.frame_socket("watched"), described)
+        run = clerk.stop()
     assert_flows(run.records(), named)
 
 

@@ -1,4 +1,4 @@
-"""Interfaces come and go while clerk watches them, and it says so; what is missing at start is told with the way out."""
+"""Interfaces come and go while clerk watches them; what is missing at the start is told with the way out."""
 
 import pytest
 
@@ -45,9 +45,10 @@ def test_packets_are_counted_after_the_interface_was_down(wire, threads):
     assert len(clerk.lines("interface watched: is ")) == 2, run.stderr
 
 
-def test_an_interface_that_is_down_at_first_is_watched_once_it_is_up(wire):
+@pytest.mark.parametrize("filter_", [[], ["--filter", "udp"]], ids=["", "with a filter"])
+def test_an_interface_that_is_down_at_first_is_watched_once_it_is_up(wire, filter_):
     wire.lower_watched()
-    with LiveClerk(wire.probe, "--interface", "watched") as clerk:
+    with LiveClerk(wire.probe, "--interface", "watched", *filter_) as clerk:
         clerk.wait_for_line(IS_DOWN)
         wire.raise_watched()
         clerk.wait_for_line(IS_UP)
@@ -64,7 +65,8 @@ def test_an_interface_that_was_removed_is_watched_again_when_it_is_back(wire, th
     lasting = tcp_key(1)
     with LiveClerk(wire.probe, "--interface", "watched", "--threads", threads) as clerk:
         clerk.wait_until_capturing()
-        wire.send([*of_flow(udp_key(2), 100), packet_of(lasting, 0, tcp_flags=SYN), packet_of(lasting, 0, tcp_flags=ACK)])
+        wire.send([*of_flow(udp_key(2), 100), packet_of(lasting, 0, tcp_flags=SYN),
+                   packet_of(lasting, 0, tcp_flags=ACK)])
         wire.remove()
         clerk.wait_for_line(WAS_REMOVED)
         wire.connect()
@@ -90,6 +92,20 @@ def test_an_interface_may_be_removed_many_times(wire):
         wire.send(of_flow(udp_key(1), 500))
         run = clerk.stop()
     assert_complete(run, wire.sent)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--threads", 2, "--filter", "udp"]], ids=["", "with a filter"])
+def test_an_interface_may_be_back_at_once(wire, arguments):
+    with LiveClerk(wire.probe, "--interface", "watched", *arguments) as clerk:
+        clerk.wait_until_capturing()
+        wire.send(of_flow(udp_key(1), 500))
+        wire.remove()
+        wire.connect()
+        clerk.wait_until_capturing(count=2)
+        wire.send(of_flow(udp_key(1), 500))
+        run = clerk.stop()
+    assert_complete(run, wire.sent)
+    assert len(run.records()) == 1
 
 
 def test_a_signal_ends_a_run_whose_interface_is_gone(wire):

@@ -62,6 +62,24 @@ def test_after_an_overflow_nothing_more_is_lost(wire):
     assert sum(record.packets for record in run.records() if record.key == udp_key(50_000)) == 15
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_drops_of_an_interface_that_was_removed_are_counted_too(wire, threads):
+    with LiveClerk(wire.probe, "--interface", "watched", "--threads", threads, "--ring_mib",
+                   SMALLEST_RING_MIB) as clerk:
+        clerk.wait_until_capturing()
+        clerk.fall_asleep()
+        wire.send(one_packet_each(20_000) * 4)
+        wire.remove()
+        clerk.wake_up()
+        clerk.wait_for_line("was removed")
+        wire.connect()
+        clerk.wait_until_capturing(count=2)
+        wire.send(one_packet_each(100))
+        run = clerk.stop()
+    assert_nothing_unsaid(run.counts, len(wire.sent), None)
+    assert run.counts["packets_dropped"] > 0
+
+
 def wait_for_room(clerk):
     """Until it has read its ring: then it waits for more, and its processor time stands still."""
     def ticks():

@@ -1,4 +1,4 @@
-"""The wall clock drives a live run: records leave when they are due though nothing arrives, and however long it slept."""
+"""The wall clock drives a live run: records leave when due though nothing arrives, and after a sleep of any length."""
 
 import time
 
