@@ -35,9 +35,9 @@ def user_ids(clerk):
 
 
 def wait_until_running(clerk, capture_threads=1):
-    """All threads are there; before that, clerk has done what only root may do."""
+    """All threads are there: the ledger's, the exporter's and those that capture."""
     clerk.wait_until_capturing()
-    wait_until(lambda: len(clerk.status("Uid")) > capture_threads, "the threads are started")
+    wait_until(lambda: len(clerk.status("Uid")) >= capture_threads + 2, "the threads are started")
 
 
 def unprivileged_user():

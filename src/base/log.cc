@@ -1,5 +1,6 @@
 #include "base/log.h"
 
+#include <poll.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
@@ -50,6 +51,24 @@ class JournalPriority : public spdlog::custom_flag_formatter {
   }
 };
 
+// Leaves a line out rather than wait for whoever reads stderr: a reader that stands still must not
+// hold back packets or export. A pipe that says it is writable takes a line at once.
+class UnwaitingSink : public spdlog::sinks::sink {
+ public:
+  void log(const spdlog::details::log_msg& message) override {
+    pollfd waited{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+    if (::poll(&waited, 1, 0) != 0) stderr_.log(message);
+  }
+  void flush() override { stderr_.flush(); }
+  void set_pattern(const std::string& pattern) override { stderr_.set_pattern(pattern); }
+  void set_formatter(std::unique_ptr<spdlog::formatter> formatter) override {
+    stderr_.set_formatter(std::move(formatter));
+  }
+
+ private:
+  spdlog::sinks::stderr_color_sink_mt stderr_;
+};
+
 std::unique_ptr<spdlog::formatter> create_formatter(const char* pattern) {
   auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
   formatter->add_flag<JournalPriority>('*').set_pattern(pattern);
@@ -74,8 +93,7 @@ Result<LogLevel> parse_log_level(std::string_view text) {
 }
 
 void start_log() {
-  auto logger = std::make_shared<spdlog::logger>(
-      "clerk", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
+  auto logger = std::make_shared<spdlog::logger>("clerk", std::make_shared<UnwaitingSink>());
   logger->set_formatter(
       create_formatter(is_journal(STDERR_FILENO) ? kJournalPattern : kPlainPattern));
   logger->set_error_handler([](const std::string&) {});  // by default it writes to stderr

@@ -6,7 +6,8 @@
 //   <4>clerk: text                                    where systemd's journal reads stderr
 //
 // The journal keeps time and level itself; the level travels as the number that sd-daemon(3) names.
-// Nobody is told of a line that cannot be written: a log that is gone never ends the program.
+// Nobody is told of a line that cannot be written: a log that is gone never ends the program, and
+// one that nobody reads never holds it up.
 #pragma once
 
 #include <chrono>
@@ -36,7 +37,9 @@ void stamp_log_with_time();
 // Not thread-safe: it belongs to the thread that logs.
 class LogLimiter {
  public:
-  explicit LogLimiter(std::chrono::steady_clock::duration interval) : interval_(interval) {}
+  // A line a minute tells what goes on and fills no disk.
+  explicit LogLimiter(std::chrono::steady_clock::duration interval = std::chrono::minutes(1))
+      : interval_(interval) {}
 
   // How many events were held back since the last one let through, or nothing: hold this one back
   // too.

@@ -142,8 +142,7 @@ Result<void> become_account(const Account& account) {
   if (done) return {};
   return fail(
       "--user {}: the process may not change its account ({}); start it as root, with CAP_SETUID "
-      "and "
-      "CAP_SETGID, or leave --user out",
+      "and CAP_SETGID, or leave --user out",
       account.name, errno_text(errno));
 }
 

@@ -9,7 +9,7 @@ namespace clerk {
 std::string quote(std::string_view text) {
   std::string quoted = "'";
   for (const char octet : text) {
-    if (octet >= ' ' && octet <= '~') {
+    if (octet >= ' ' && octet <= '~' && octet != '\\') {
       quoted += octet;
     } else {
       fmt::format_to(std::back_inserter(quoted), "\\x{:02x}", static_cast<unsigned char>(octet));

@@ -12,9 +12,12 @@
 namespace clerk {
 namespace {
 
+// How often to ask whether an interface is up, or there again: sooner than people look, and a few
+// system calls each time.
 constexpr auto kLookInterval = std::chrono::milliseconds(100);
+
+// How long to wait when it is there and yet cannot be opened, which costs more.
 constexpr auto kRetryInterval = std::chrono::seconds(1);
-constexpr auto kLogInterval = std::chrono::seconds(60);
 
 constexpr size_t kMebibyte = size_t{1} << 20;
 
@@ -36,7 +39,8 @@ Result<void> check_memory(size_t ring_octets, size_t members) {
   const size_t wanted = ring_octets * members;
   if (!available || wanted / 4 <= *available / 5) return {};
   return fail(
-      "{} rings of {} MiB do not fit the {} MiB of memory that are available; choose a smaller "
+      "rings for {} threads, {} MiB each, do not fit the {} MiB of memory that are available; "
+      "choose a smaller "
       "--ring_mib or fewer --threads",
       members, ring_octets / kMebibyte, *available / kMebibyte);
 }
@@ -101,10 +105,7 @@ void AfPacketInterface::Member::close_ring() {
 }
 
 AfPacketInterface::AfPacketInterface(std::string name, AfPacketOptions options)
-    : name_(std::move(name)),
-      options_(std::move(options)),
-      fresh_(options_.members),
-      log_limiter_(kLogInterval) {
+    : name_(std::move(name)), options_(std::move(options)), fresh_(options_.members) {
   members_.reserve(options_.members);
   for (size_t i = 0; i < options_.members; ++i)
     members_.push_back(std::make_unique<Member>(*this, i));
@@ -131,7 +132,7 @@ std::vector<PacketSource*> AfPacketInterface::sources() const {
 // Rings are opened anew only when no member has one of the interface as it was.
 std::unique_ptr<Ring> AfPacketInterface::take_ring(size_t member) {
   const std::lock_guard lock(mutex_);
-  if (open_rings_ == 0 && Clock::now() >= next_attempt_) try_to_reopen();
+  if (open_rings_ == 0 && Clock::now() >= next_look_) try_to_reopen();
   if (member == 0 && fresh_[member]) {
     spdlog::info("interface {}: capturing with {} thread{}", name_, options_.members,
                  options_.members == 1 ? "" : "s");
@@ -141,8 +142,9 @@ std::unique_ptr<Ring> AfPacketInterface::take_ring(size_t member) {
 
 void AfPacketInterface::note_removal() {
   const std::lock_guard lock(mutex_);
-  if (!std::exchange(is_removed_, true))
-    spdlog::warn("interface {}: was removed; waiting for it to come back", name_);
+  if (std::exchange(is_removed_, true)) return;
+  absence_limiter_.allow(Clock::now());
+  spdlog::warn("interface {}: was removed; waiting for it to come back", name_);
 }
 
 void AfPacketInterface::note_closed_ring() {
@@ -152,10 +154,11 @@ void AfPacketInterface::note_closed_ring() {
 
 void AfPacketInterface::watch_state() {
   const std::lock_guard lock(mutex_);
-  if (Clock::now() < next_attempt_) return;
-  next_attempt_ = Clock::now() + kLookInterval;
-  const auto found = find_interface(name_);
-  if (!found || !*found || (*found)->is_up == is_up_) return;
+  if (Clock::now() < next_look_) return;
+  next_look_ = Clock::now() + kLookInterval;
+  watch_name();
+  const auto found = find_interface(current_name_);
+  if (!found || !*found || (*found)->index != index_ || (*found)->is_up == is_up_) return;
   is_up_ = (*found)->is_up;
   if (is_up_) {
     spdlog::info("interface {}: is up again", name_);
@@ -164,28 +167,60 @@ void AfPacketInterface::watch_state() {
   }
 }
 
+// A ring stays on its interface, whatever that is called.
+void AfPacketInterface::watch_name() {
+  std::string name = interface_name(index_);
+  if (name.empty() || name == current_name_) return;
+  spdlog::warn("interface {}: is called {} now, and goes on being captured", name_, name);
+  current_name_ = std::move(name);
+}
+
 void AfPacketInterface::try_to_reopen() {
-  next_attempt_ = Clock::now() + kLookInterval;
+  next_look_ = Clock::now() + kLookInterval;
   const auto found = find_interface(name_);
-  if (found && !*found) return;  // that it is not there was said
+  if (found && !*found) {
+    if (absence_limiter_.allow(Clock::now()))
+      spdlog::warn("interface {}: is not there; waiting for it", name_);
+    return;
+  }
   const auto opened = found ? open_rings(**found) : std::unexpected(found.error());
   if (opened) return;
-  next_attempt_ = Clock::now() + kRetryInterval;
+  next_look_ = Clock::now() + kRetryInterval;
   if (log_limiter_.allow(Clock::now())) spdlog::warn("{}; trying again", opened.error().message);
 }
 
-// What only an interface that is there and up can make good is waited for, when the user said so.
+// What may come good is waited for: an interface that is down, as one that goes down later is, and
+// one that is not there, when the user said so.
 Result<void> AfPacketInterface::open_first() {
   const auto found = TRY(find_interface(name_));
-  const bool may_come = options_.wait && (!found || !found->is_up);
+  const bool may_come = found ? !found->is_up : options_.wait;
   if (!found && !may_come) {
     return fail("--interface {}: there is no such interface; there are {} (--wait waits for one)",
                 name_, fmt::join(interface_names(), ", "));
   }
+  const auto possible = check_possible();
+  if (!possible) return fail("--interface {}: {}", name_, possible.error().message);
   const auto opened = found ? open_rings(*found) : fail("interface {}: is not there", name_);
   if (!opened && !may_come) return opened;
-  if (!opened) spdlog::warn("{}; waiting for it", opened.error().message);
+  if (opened) return {};
+  absence_limiter_.allow(Clock::now());
+  spdlog::warn("{}; waiting for it", opened.error().message);
   return {};
+}
+
+// Whatever the interface: what is missing here does not come by waiting.
+Result<void> AfPacketInterface::check_possible() const {
+  TRY(Ring::check_permission());
+  return check_memory(options_.ring_octets, options_.members);
+}
+
+void AfPacketInterface::warn_of_offloads() const {
+  if (!merges_packets(name_)) return;
+  spdlog::warn(
+      "interface {}: merges packets as they arrive, and merged ones count as one; for every "
+      "packet: "
+      "ethtool -K {} gro off lro off",
+      name_, name_);
 }
 
 Result<void> AfPacketInterface::open_rings(const NetworkInterface& interface) {
@@ -193,8 +228,11 @@ Result<void> AfPacketInterface::open_rings(const NetworkInterface& interface) {
   if (!rings) return fail("--interface {}: {}", name_, rings.error().message);
   fresh_ = *std::move(rings);
   open_rings_ = fresh_.size();
+  index_ = interface.index;
+  current_name_ = interface_name(index_);
   is_removed_ = false;
   is_up_ = true;
+  warn_of_offloads();
   return {};
 }
 
@@ -202,7 +240,7 @@ Result<AfPacketInterface::Rings> AfPacketInterface::make_rings(
     const NetworkInterface& interface) const {
   const KernelFilter filter =
       TRY(compile_kernel_filter(options_.filter, options_.snaplen, name_, interface));
-  TRY(check_memory(options_.ring_octets, options_.members));
+  TRY(check_possible());
   Rings rings;
   for (size_t i = 0; i < options_.members; ++i)
     rings.push_back(std::make_unique<Ring>(TRY(Ring::create(interface, options_.ring_octets))));

@@ -30,7 +30,7 @@ struct AfPacketOptions {
   uint32_t snaplen = 0;
   size_t ring_octets = 0;  // of each member
   bool promiscuous = true;
-  bool wait = false;  // for an interface that is not there, or is down and cannot be opened so
+  bool wait = false;  // for an interface that is not there yet
 };
 
 class AfPacketInterface {
@@ -57,11 +57,14 @@ class AfPacketInterface {
   void note_removal();
   void note_closed_ring();
   void watch_state();
+  void watch_name();
 
   Result<void> open_first();
   Result<void> open_rings(const NetworkInterface& interface);
   Result<Rings> make_rings(const NetworkInterface& interface) const;
   void try_to_reopen();
+  [[nodiscard]] Result<void> check_possible() const;
+  void warn_of_offloads() const;
 
   std::string name_;
   AfPacketOptions options_;
@@ -72,8 +75,11 @@ class AfPacketInterface {
   size_t open_rings_ = 0;
   bool is_removed_ = false;
   bool is_up_ = true;
-  Clock::time_point next_attempt_;
+  int index_ = 0;                // of the interface that the rings are bound to
+  std::string current_name_;     // of the same, which may be renamed
+  Clock::time_point next_look_;  // for whether it is up, or there again
   LogLimiter log_limiter_;
+  LogLimiter absence_limiter_{std::chrono::minutes(10)};
 };
 
 }  // namespace clerk

@@ -1,11 +1,14 @@
 #include "capture/network_interface.h"
 
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <memory>
 
@@ -32,6 +35,17 @@ Result<std::optional<ifreq>> ask(const std::string& name, unsigned long question
   return fail("--interface {}: {}", name, errno_text(errno));
 }
 
+// The answer to a question of ethtool; 0 when the device does not know it.
+uint32_t ask_ethtool(const std::string& name, uint32_t question) {
+  ::ethtool_value value{.cmd = question, .data = 0};
+  ifreq request{};
+  if (name.size() >= sizeof request.ifr_name) return 0;
+  std::ranges::copy(name, request.ifr_name);
+  request.ifr_data = reinterpret_cast<char*>(&value);
+  const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  return socket && ::ioctl(socket.get(), SIOCETHTOOL, &request) == 0 ? value.data : 0;
+}
+
 }  // namespace
 
 Result<std::optional<NetworkInterface>> find_interface(const std::string& name) {
@@ -44,6 +58,16 @@ Result<std::optional<NetworkInterface>> find_interface(const std::string& name) 
                           .link = link_of(hardware->ifr_hwaddr.sa_family),
                           .is_loopback = (flags->ifr_flags & IFF_LOOPBACK) != 0,
                           .is_up = (flags->ifr_flags & IFF_UP) != 0};
+}
+
+bool merges_packets(const std::string& name) {
+  return name != "lo" && (ask_ethtool(name, ETHTOOL_GGRO) != 0 ||
+                          (ask_ethtool(name, ETHTOOL_GFLAGS) & ETH_FLAG_LRO) != 0);
+}
+
+std::string interface_name(int index) {
+  std::array<char, IF_NAMESIZE> name{};
+  return ::if_indextoname(static_cast<unsigned>(index), name.data()) == nullptr ? "" : name.data();
 }
 
 std::vector<std::string> interface_names() {

@@ -21,6 +21,13 @@ struct NetworkInterface {
 // Nothing when no interface of this name exists.
 Result<std::optional<NetworkInterface>> find_interface(const std::string& name);
 
+// The name of an interface now; empty when there is none of this index.
+std::string interface_name(int index);
+
+// Whether packets may reach a capture merged into larger ones: generic or large receive offload.
+// Loopback's are as large as their senders made them.
+bool merges_packets(const std::string& name);
+
 // All there are, for a message that names the choices.
 std::vector<std::string> interface_names();
 

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <filesystem>
 
 namespace clerk {
 namespace {
@@ -30,9 +31,13 @@ Result<UniqueFd> packet_socket(RingLink link) {
   UniqueFd socket(::socket(AF_PACKET, type | SOCK_CLOEXEC, 0));
   if (socket) return socket;
   if (errno != EPERM) return fail("a packet socket: {}", errno_text(errno));
+  std::error_code unknown;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", unknown);
   return fail(
-      "capturing needs the capability CAP_NET_RAW: run as root, or once: "
-      "setcap cap_net_raw+ep $(command -v clerk)");
+      "capturing needs the capability CAP_NET_RAW, which this process lacks: run it as root that "
+      "has "
+      "it, or once: setcap cap_net_raw+ep {}",
+      program.string());
 }
 
 Result<void> make_ring(int socket, uint32_t blocks) {
@@ -66,6 +71,11 @@ void clear_error(int socket) {
 
 }  // namespace
 
+Result<void> Ring::check_permission() {
+  TRY(packet_socket(RingLink::Ethernet));
+  return {};
+}
+
 Result<Ring> Ring::create(const NetworkInterface& interface, size_t octets) {
   const auto blocks = std::max(static_cast<uint32_t>(octets / kBlockOctets), kBlocksMin);
   UniqueFd socket = TRY(packet_socket(interface.link));
@@ -83,8 +93,10 @@ Result<Ring> Ring::create(const NetworkInterface& interface, size_t octets) {
 
 Result<void> Ring::set_fanout(uint32_t argument) {
   if (set_option(socket_.get(), PACKET_FANOUT, argument)) return {};
-  return fail("cannot share its packets among threads: {} (older kernels want it up for this)",
-              errno_text(errno));
+  return fail(
+      "cannot share its packets among threads: {} (before Linux 6.13 an interface must be up for "
+      "this, see ip link set; --threads 1 does without)",
+      errno_text(errno));
 }
 
 Result<uint16_t> Ring::found_group(Fanout mode) {
@@ -110,6 +122,9 @@ Result<void> Ring::be_promiscuous(const NetworkInterface& interface) {
 }
 
 Result<void> Ring::set_filter(const KernelFilter& filter) {
+  if (filter.size() > BPF_MAXINSNS)
+    return fail("--filter: takes {} instructions, and the kernel no more than {}", filter.size(),
+                BPF_MAXINSNS);
   sock_fprog program{};
   program.len = static_cast<unsigned short>(filter.size());
   program.filter = const_cast<sock_filter*>(filter.data());  // the kernel only reads it

@@ -2,9 +2,9 @@
 // after block (Linux Documentation/networking/packet_mmap.rst).
 //
 // Set up in three steps, so that several rings can share an interface's packets without counting
-// any twice: create() makes one that is bound and deaf, join() makes it a member of a fanout group,
-// and listen() lets packets in, for good: its filter is locked. A ring does not survive its
-// interface; is_detached() tells. One thread at a time.
+// any twice: create() makes one that is bound and deaf, found_group() and join_group() make it a
+// member of a fanout group, and listen() lets packets in, for good: its filter is locked. A ring
+// does not survive its interface; is_detached() tells. One thread at a time.
 #pragma once
 
 #include <sys/mman.h>
@@ -19,6 +19,7 @@
 #include "capture/block.h"
 #include "capture/kernel_filter.h"
 #include "capture/network_interface.h"
+#include "capture/source.h"
 
 namespace clerk {
 
@@ -30,9 +31,13 @@ class Ring {
   // The kernel hands over a block when it is full, or when it holds packets at the end of such an
   // interval. So a packet waits for two of them at most.
   static constexpr std::chrono::milliseconds kRetire{40};
+  static_assert(2 * kRetire <= PacketSource::kBlockDelayMax);
 
   // Enough that a block's hand-over costs nothing beside its packets; no frame is longer than this.
   static constexpr uint32_t kBlockOctets = 1U << 20;
+
+  // Whether this process may have one at all: the error says what it takes.
+  static Result<void> check_permission();
 
   // `octets` are rounded down to whole blocks, at least two. Errors say what the kernel refused,
   // without naming the interface.

@@ -28,7 +28,8 @@ class PacketSource {
   // Packets that the kernel dropped because its ring was full, since the last call.
   virtual uint64_t take_drops() = 0;
 
-  // How long a packet may lie in a block that is not handed over yet.
+  // How long a packet may lie in a block that is not handed over yet: short beside the second at
+  // whose end all of its packets are to be counted.
   static constexpr std::chrono::milliseconds kBlockDelayMax{80};
 };
 

@@ -36,6 +36,18 @@ constexpr uint64_t to_ns(milliseconds duration) {
   return static_cast<uint64_t>(std::chrono::nanoseconds(duration).count());
 }
 
+// Lets the capture threads end also when the ledger throws.
+class StopAtExit {
+ public:
+  explicit StopAtExit(StopRequest& stop) : stop_(stop) {}
+  StopAtExit(const StopAtExit&) = delete;
+  StopAtExit& operator=(const StopAtExit&) = delete;
+  ~StopAtExit() { stop_.request(); }
+
+ private:
+  StopRequest& stop_;
+};
+
 void push(auto& queue, auto value) {
   const bool pushed = queue.try_push(value);
   CHECK(pushed);  // the queues have room for every delta there is
@@ -74,9 +86,11 @@ class LivePipeline::Capture {
     if (!stopped_at_) {
       stopped_at_ = now;
       stopped_at_ns_ = pipeline_.options_.now_ns();
+      newest_ns_ = 0;  // what came before the clock was set back says nothing
     }
     const auto passed = now - *stopped_at_;
-    return newest_ns_ > stopped_at_ns_ || (drained_ && passed > kDelay) || passed > kDrainMax;
+    const bool all_counted = newest_ns_ > stopped_at_ns_ + to_ns(kDelay);
+    return all_counted || (drained_ && passed > kDelay) || passed > kDrainMax;
   }
 
   // No longer than to the next hand-over.
@@ -136,8 +150,7 @@ LivePipeline::Lane::Lane(PacketSource& packet_source) : source(packet_source) {
 }
 
 LivePipeline::LivePipeline(const std::vector<PacketSource*>& sources, Ledger& ledger,
-                           const KeyedHash& hash, const StopRequest& stop,
-                           LivePipelineOptions options)
+                           const KeyedHash& hash, StopRequest& stop, LivePipelineOptions options)
     : ledger_(ledger),
       hash_(hash),
       stop_(stop),
@@ -153,6 +166,7 @@ void LivePipeline::run() {
   clock_.start(delayed_now_ns());
   std::vector<std::jthread> captures;
   captures.reserve(lanes_.size());
+  const StopAtExit stop_at_exit(stop_);  // also when a thread cannot be started
   for (size_t i = 0; i < lanes_.size(); ++i) {
     captures.emplace_back([this, i] {
       pin(i);

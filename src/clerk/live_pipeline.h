@@ -41,10 +41,10 @@ class LivePipeline {
  public:
   // Sources, ledger, hash and stop outlive the pipeline. The hash must be the ledger's.
   LivePipeline(const std::vector<PacketSource*>& sources, Ledger& ledger, const KeyedHash& hash,
-               const StopRequest& stop, LivePipelineOptions options);
+               StopRequest& stop, LivePipelineOptions options);
 
   // Counts until a stop is requested, then what the kernel took before it, and releases every
-  // record. Returns when all threads have ended.
+  // record. Returns, or throws what the ledger or its output threw, when all threads have ended.
   void run();
 
   // What the pipeline of this many sources may occupy.
@@ -86,7 +86,7 @@ class LivePipeline {
 
   Ledger& ledger_;
   const KeyedHash& hash_;
-  const StopRequest& stop_;
+  StopRequest& stop_;
   LivePipelineOptions options_;
   TickClock clock_;
   std::vector<std::unique_ptr<Lane>> lanes_;

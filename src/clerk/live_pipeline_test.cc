@@ -376,6 +376,49 @@ TEST_F(LivePipelineTest, ALedgerThatStandsStillCostsNewFlowsAndNoKnownOnes) {
                                   [](const Released& each) { return each.record.packets == 101; }));
 }
 
+TEST_F(LivePipelineTest, AStopBehindASmallStepBackOfTheClockLosesNothing) {
+  start(1);
+  source().give({{.time_ns = kStart + kSecond}});
+  wait_until([&] { return source().returned() == 1; });
+  now_ns_ = kStart + kDelay;
+  source().hang(true);
+  std::this_thread::sleep_for(milliseconds(20));
+  for (uint64_t i = 0; i < 100; ++i)
+    source().give({{.time_ns = kStart + i}});
+  std::thread resumer([&] {
+    std::this_thread::sleep_for(milliseconds(50));
+    source().hang(false);
+  });
+  EXPECT_EQ(stop().packets.metered, 101U);
+  resumer.join();
+}
+
+TEST_F(LivePipelineTest, APacketStampedAMomentBehindTheStopHidesNoOther) {
+  start(1);
+  source().hang(true);
+  source().give({{.time_ns = now_ns_ + 1}});
+  source().give({{.time_ns = now_ns_ - 1}});
+  std::thread resumer([&] {
+    std::this_thread::sleep_for(milliseconds(50));
+    source().hang(false);
+  });
+  EXPECT_EQ(stop().packets.metered, 2U);
+  resumer.join();
+}
+
+TEST(LivePipeline, EndsItsThreadsAlsoWhenTheLedgerCannotGoOn) {
+  FakeSource source;
+  const KeyedHash hash;
+  StopRequest stop = StopRequest::create().value();
+  Ledger ledger({10, {kIdle, kActive}}, hash, {.records = [](auto, auto) {}, .tick = [](auto) {}});
+  LivePipeline pipeline({&source}, ledger, hash, stop,
+                        {.idle_timeout_ns = kIdle,
+                         .cpus = {},
+                         .now_ns = [] { return kStart; },
+                         .between_merges = [] { throw std::bad_alloc(); }});
+  EXPECT_THROW(pipeline.run(), std::bad_alloc);
+}
+
 // The slow twin: a map.
 TEST_F(LivePipelineTest, CountsWhatAnObviousCounterCounts) {
   using Key = std::tuple<IpVersion, uint8_t, uint16_t, uint16_t>;

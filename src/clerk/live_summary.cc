@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "clerk/final_counts.h"
+#include "clerk/counts_text.h"
 
 namespace clerk {
 

@@ -13,6 +13,7 @@
 #include <memory>
 #include <new>
 #include <optional>
+#include <system_error>
 #include <vector>
 
 #include "base/keyed_hash.h"
@@ -24,8 +25,8 @@
 #include "capture/af_packet_source.h"
 #include "capture/file_source.h"
 #include "capture/packet_filter.h"
+#include "clerk/counts_text.h"
 #include "clerk/file_pipeline.h"
-#include "clerk/final_counts.h"
 #include "clerk/largest_flows.h"
 #include "clerk/live_pipeline.h"
 #include "clerk/live_summary.h"
@@ -33,6 +34,7 @@
 #include "clerk/plan.h"
 #include "clerk/progress.h"
 #include "clerk/rereader.h"
+#include "clerk/version.h"
 #include "flow/enrich.h"
 #include "flow/ledger.h"
 #include "sink/exporter.h"
@@ -54,6 +56,7 @@ Result<Sinks> open_sinks(const Options& options) {
 using Interfaces = std::vector<std::unique_ptr<AfPacketInterface>>;
 
 Result<Interfaces> open_interfaces(const Options& options) {
+  TRY(check_interfaces(options));
   Interfaces interfaces;
   for (const std::string& name : options.interfaces)
     interfaces.push_back(TRY(AfPacketInterface::open(name, options.af_packet)));
@@ -68,19 +71,25 @@ std::vector<PacketSource*> sources_of(const Interfaces& interfaces) {
 }
 
 // The table was read with more rights than there are now.
-void warn_of_unreadable_table(const EnricherOptions& asns) {
-  const bool csv = !asns.asns_csv.empty();
-  const std::string& path = csv ? asns.asns_csv : asns.asn_db;
-  if (path.empty() || ::access(path.c_str(), R_OK) == 0) return;
-  spdlog::warn("{} {}: {} for the {}; to read it again later it must be readable for that user",
-               csv ? "--asns_csv" : "--asn_db", path, errno_text(errno), describe_privileges());
+void warn_of_unreadable_table(const AsnFile& file) {
+  if (file.format == AsnFormat::None || ::access(file.path.c_str(), R_OK) == 0) return;
+  const std::string why = errno_text(errno);
+  spdlog::warn("{}: {} for the {}; to read it again later it must be readable for that user",
+               file.name(), why, describe_privileges());
 }
 
 // Whoever captures keeps what it takes to open an interface that comes back. Reading files takes
-// nothing; who does so stays who they are, unless they say otherwise.
+// nothing; who does so stays who they are, unless they say otherwise, and then from the start.
 Result<void> become_user(const Options& options, const std::optional<Account>& account) {
   if (!options.live() && options.user.empty()) return {};
-  TRY(give_up_privileges(account, kept_capabilities()));
+  const auto given_up = give_up_privileges(account, kept_capabilities());
+  // In a user namespace that maps no other account there is nobody else to be.
+  const bool may_stay = options.user.empty() && account.has_value();
+  if (!given_up && !may_stay) return given_up;
+  if (!given_up) {
+    spdlog::warn("{}; staying who this is", given_up.error().message);
+    TRY(give_up_privileges(std::nullopt, kept_capabilities()));
+  }
   spdlog::info("{}", describe_privileges());
   if (options.live()) warn_of_unreadable_table(options.asns);
   return {};
@@ -112,16 +121,16 @@ LedgerOptions ledger_options(const Options& options) {
 Result<int> read_files(const Options& options) {
   StopRequest stop = TRY(StopRequest::create());
   stop.install_signal_handlers();
+  TRY(check_outputs(options));
+  const auto account = TRY(account_of(options));
+  if (!options.check) TRY(become_user(options, account));
   PacketFilter filter = TRY(PacketFilter::create(options.filter));
   const auto source =
       TRY(FileSource::open(options.read, std::move(filter), options.idle_timeout_ns, stop));
-  TRY(check_outputs(options));
   if (options.check) return check_plan(options, stop);
-  const auto account = TRY(account_of(options));
-  spdlog::info("{}", describe_memory(options));
   const auto enricher = TRY(Enricher::create(options.asns));
+  spdlog::info("{}", describe_memory(options, enricher->octets_max()));
   Sinks sinks = TRY(open_sinks(options));
-  TRY(become_user(options, account));
 
   const KeyedHash hash;
   const bool for_people = ::isatty(STDERR_FILENO) == 1;
@@ -160,26 +169,29 @@ Result<int> capture_live(const Options& options) {
   if (options.check) return check_plan(options, stop);
   const auto account = TRY(account_of(options));
   stamp_log_with_time();
-  spdlog::info("{}", describe_memory(options));
   const auto enricher = TRY(Enricher::create(options.asns));
+  spdlog::info("version {}; {}", kVersion, describe_memory(options, enricher->octets_max()));
   const Interfaces interfaces = TRY(open_interfaces(options));
   Sinks sinks = TRY(open_sinks(options));
   TRY(become_user(options, account));
-  const auto rereader =
-      TRY(Rereader::start(*enricher, std::chrono::seconds(options.asns_reread_seconds)));
+  std::unique_ptr<Rereader> rereader;
+  if (enricher->has_file())
+    rereader = TRY(Rereader::start(*enricher, std::chrono::seconds(options.asns_reread_seconds)));
 
   const KeyedHash hash;
-  Exporter exporter(
-      sinks, [&](std::span<FlowRecord> records) { enricher->enrich(records); }, stop,
-      options.flows_max);
+  Exporters exporters(sinks, stop, queued_records_max(options));
   Ledger ledger(ledger_options(options), hash,
-                {.records = [&](auto records, uint32_t second) { exporter.add(records, second); },
-                 .tick = [&](uint32_t second) { exporter.tick(second); }});
+                {.records =
+                     [&](std::span<FlowRecord> records, uint32_t second) {
+                       enricher->enrich(records);
+                       exporters.add(records, second);
+                     },
+                 .tick = [&](uint32_t second) { exporters.tick(second); }});
   LiveSummary summary(LiveSummary::Clock::now());
   const auto log_summary = [&] {
     const auto now = LiveSummary::Clock::now();
     if (!summary.is_due(now)) return;
-    spdlog::info("{}", summary.line(now, ledger.counts(), ledger.flows_held(), exporter.counts()));
+    spdlog::info("{}", summary.line(now, ledger.counts(), ledger.flows_held(), exporters.counts()));
   };
   LivePipeline(sources_of(interfaces), ledger, hash, stop,
                {.idle_timeout_ns = options.idle_timeout_ns,
@@ -187,7 +199,7 @@ Result<int> capture_live(const Options& options) {
                 .now_ns = wall_clock_ns,
                 .between_merges = log_summary})
       .run();
-  const ExporterCounts exported = exporter.finish();
+  const ExporterCounts exported = exporters.finish();
   const bool failed = have_failed(sinks);
   print_to(stderr, format_counts(ledger.counts(), exported.sinks) + "\n");
   return failed ? kExitFailed : kExitDone;
@@ -226,7 +238,14 @@ int main(int argc, char** argv) {
     if (!status) spdlog::error("{}", status.error().message);
     return status.value_or(kExitFailed);
   } catch (const std::bad_alloc&) {
-    spdlog::error("--flows_max {}: there is not enough memory; choose fewer", options.flows_max);
-    return kExitFailed;
+    spdlog::error(
+        "there is not enough memory; a smaller --flows_max ({} now), fewer --threads or a smaller "
+        "table of AS numbers may fit",
+        options.flows_max);
+  } catch (const std::system_error& error) {
+    spdlog::error(
+        "a thread cannot be started: {}; fewer --threads ({} now), or a higher limit of tasks",
+        error.code().message(), options.threads);
   }
+  return kExitFailed;
 }

@@ -59,6 +59,8 @@ struct Raw {
   std::string time_unit = "ns";
   std::string fanout = "hash";
   std::string cpus;
+  std::string asns_csv;
+  std::string asn_db;
   std::string log_level = "info";
   uint32_t threads = 0;  // 0: not given
   uint32_t ring_mib = 0;
@@ -78,7 +80,7 @@ void add_input_flags(CLI::App& app, Options& options, Raw& raw) {
       ->type_name("EXPR");
   app.add_option("--threads", raw.threads,
                  "threads that count packets: for files 1, the output is the same at any number;\n"
-                 "for each interface as many as there are CPUs, at most 8")
+                 "for each interface as many as --cpus names, or as there are, at most 8")
       ->type_name("N")
       ->check(CLI::Range(1U, kThreadsMax));
 }
@@ -97,18 +99,24 @@ void add_capture_flags(CLI::App& app, Options& options, Raw& raw) {
       ->type_name("N")
       ->check(CLI::Range(kRingMibMin, kRingMibMax))
       ->default_val(kDefaultRingMib);
-  app.add_flag("--promiscuous,!--no_promiscuous", options.af_packet.promiscuous,
-               "take packets for other hosts too; the default");
+  app.add_flag_callback(
+      "--promiscuous", [&options] { options.af_packet.promiscuous = true; },
+      "take packets for other hosts too; the default");
+  app.add_flag_callback(
+      "--no_promiscuous", [&options] { options.af_packet.promiscuous = false; },
+      "take only packets for this host");
   app.add_option("--cpus", raw.cpus, "keep the threads on these CPUs in turn, as in 0-3,8")
       ->type_name("LIST");
-  app.add_flag("--wait", options.af_packet.wait, "wait for an interface that is not there yet");
+  app.add_flag("--wait", options.af_packet.wait,
+               "start also when an interface is not there yet, and wait for it");
 }
 
-void add_asn_flags(CLI::App& app, Options& options) {
-  app.add_option("--asns_csv", options.asns.asns_csv,
+void add_asn_flags(CLI::App& app, Options& options, Raw& raw) {
+  app.option_defaults()->group(kFlowGroup);
+  app.add_option("--asns_csv", raw.asns_csv,
                  "AS numbers by address: lines of first address,last address,asn")
       ->type_name("FILE");
-  app.add_option("--asn_db", options.asns.asn_db, "the same from a MaxMind database (.mmdb)")
+  app.add_option("--asn_db", raw.asn_db, "the same from a MaxMind database (.mmdb)")
       ->type_name("FILE");
   app.add_option("--asns_reread_every_secs", options.asns_reread_seconds,
                  "live: how often that file is read again; SIGHUP does so at once")
@@ -184,8 +192,8 @@ void spell_as_registered(const CLI::App& app, std::string& argument) {
 void add_run_flags(CLI::App& app, Options& options, Raw& raw) {
   app.option_defaults()->group(kRunGroup);
   app.add_option("--user", options.user,
-                 "account to become once the sources are open [root that captures: clerk if there "
-                 "is\nsuch an account, else nobody]")
+                 "account to become: live once the sources are open, for files at once [root that\n"
+                 "captures becomes clerk if there is such an account, else nobody]")
       ->type_name("NAME");
   app.add_option("--log_level", raw.log_level, "the least grave lines of the log on stderr")
       ->type_name("debug|info|warn|error")
@@ -220,8 +228,10 @@ std::optional<std::string> long_form(const std::string& flag,
 // An argument that belongs to no flag.
 Answer unknown_argument(const CLI::App& app, const std::string& argument) {
   if (!argument.starts_with('-')) {
-    return bad_usage(fmt::format("'{}' belongs to no flag; to read a capture file write --read {}",
-                                 argument, argument));
+    return bad_usage(
+        fmt::format("'{}' belongs to no flag; to read a capture file write --read {}, to "
+                    "capture --interface {}",
+                    argument, argument, argument));
   }
   const std::string name = argument.substr(0, argument.find('='));
   const auto flags = known_flags(app);
@@ -248,19 +258,29 @@ Result<Fanout> fanout(std::string_view text) {
   return fail("--fanout {}: choose hash, cpu, lb, qm, rnd or rollover", text);
 }
 
+Result<AsnFile> asn_file(const Raw& raw) {
+  if (!raw.asns_csv.empty() && !raw.asn_db.empty())
+    return fail("--asns_csv and --asn_db: choose one");
+  if (!raw.asns_csv.empty()) return AsnFile{AsnFormat::Csv, raw.asns_csv};
+  if (!raw.asn_db.empty()) return AsnFile{AsnFormat::Database, raw.asn_db};
+  return AsnFile{};
+}
+
 uint32_t default_threads(const Options& options) {
   if (!options.live()) return 1;
+  if (!options.cpus.empty())
+    return std::min(static_cast<uint32_t>(options.cpus.size()), kThreadsMax);
   return std::clamp(std::thread::hardware_concurrency(), 1U, kDefaultLiveThreadsMax);
 }
 
 Result<void> finish_capture(const Raw& raw, Options& options) {
+  if (!raw.cpus.empty()) options.cpus = TRY(parse_cpu_list(raw.cpus));
   options.threads = raw.threads > 0 ? raw.threads : default_threads(options);
   AfPacketOptions& capture = options.af_packet;
   capture.members = options.threads;
   capture.fanout = TRY(fanout(raw.fanout));
   capture.filter = options.filter;
   capture.ring_octets = size_t{raw.ring_mib} << 20;
-  if (!raw.cpus.empty()) options.cpus = TRY(parse_cpu_list(raw.cpus));
   for (auto at = options.interfaces.begin(); at != options.interfaces.end(); ++at) {
     if (std::find(options.interfaces.begin(), at, *at) != at)
       return fail("--interface {}: named twice; each of its packets would count twice", *at);
@@ -272,8 +292,6 @@ Result<void> finish_capture(const Raw& raw, Options& options) {
 Result<void> finish(const Raw& raw, Options& options) {
   if (!options.read.empty() && options.live())
     return fail("--read and --interface: one run reads files or captures, not both");
-  if (!options.asns.asns_csv.empty() && !options.asns.asn_db.empty())
-    return fail("--asns_csv and --asn_db: choose one");
   if (options.read.empty() && !options.live())
     return fail(
         "nothing to read; name a capture file with --read FILE or a network interface with "
@@ -286,6 +304,7 @@ Result<void> finish(const Raw& raw, Options& options) {
       TRY(timeout("--upload_every_secs (--active_timeout)", raw.active_seconds));
   options.idle_timeout_ns = TRY(timeout("--flow_timeout_secs (--idle_timeout)", raw.idle_seconds));
   options.time_unit = TRY(time_unit(raw.time_unit));
+  options.asns = TRY(asn_file(raw));
   options.log_level = TRY(parse_log_level(raw.log_level));
   return finish_capture(raw, options);
 }
@@ -329,7 +348,7 @@ std::variant<Options, Answer> parse_command_line(int argc, const char* const* ar
   add_input_flags(app, options, raw);
   add_capture_flags(app, options, raw);
   add_flow_flags(app, options, raw);
-  add_asn_flags(app, options);
+  add_asn_flags(app, options, raw);
   add_output_flags(app, options, raw);
   add_run_flags(app, options, raw);
   std::vector<std::string> arguments(argv + 1, argv + argc);

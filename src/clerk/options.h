@@ -23,7 +23,7 @@ struct Options {
   std::string filter;
   uint32_t threads = 1;                 // live: of each interface
   std::vector<Destination> collectors;  // at least one
-  EnricherOptions asns;
+  AsnFile asns;
   uint32_t asns_reread_seconds = 0;
   uint64_t idle_timeout_ns = 0;
   uint64_t active_timeout_ns = 0;

@@ -257,7 +257,7 @@ TEST(Options, LiveCaptureTakesEveryFlag) {
   EXPECT_TRUE(options.af_packet.wait);
   EXPECT_THAT(options.cpus, ElementsAre(0U));
   EXPECT_EQ(options.user, "root");
-  EXPECT_EQ(options.asns.asns_csv, "x");
+  EXPECT_EQ(options.asns, (AsnFile{AsnFormat::Csv, "x"}));
   EXPECT_EQ(options.asns_reread_seconds, 60U);
   EXPECT_EQ(options.log_level, LogLevel::Debug);
 }

@@ -4,6 +4,7 @@
 #include <linux/capability.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,12 +12,14 @@
 #include <atomic>
 #include <cerrno>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "base/print.h"
 #include "capture/capture_file.h"
+#include "capture/network_interface.h"
 #include "clerk/file_pipeline.h"
 #include "clerk/live_pipeline.h"
 #include "flow/ledger.h"
@@ -62,7 +65,10 @@ std::optional<std::pair<dev_t, ino_t>> regular_file(const std::string& path, int
 }
 
 bool are_same(const std::string& a, const std::string& b) {
-  if (a == b) return true;
+  std::error_code unknown;
+  if (std::filesystem::weakly_canonical(a, unknown) ==
+      std::filesystem::weakly_canonical(b, unknown))
+    return true;
   const auto file = regular_file(a, STDOUT_FILENO);
   return file && file == regular_file(b, STDOUT_FILENO);
 }
@@ -94,8 +100,11 @@ struct Plan {
 
   template <typename T>
   void add(std::string_view line, const Result<T>& checked) {
-    if (checked) return add(line);
-    spdlog::error("{}", checked.error().message);
+    checked ? add(line) : note_missing(checked.error());
+  }
+
+  void note_missing(const Error& error) {
+    spdlog::error("{}", error.message);
     complete = false;
   }
 };
@@ -108,46 +117,91 @@ std::string describe_capture(const std::string& name, const Options& options) {
                      capture.promiscuous ? ", promiscuous" : "");
 }
 
-void plan_asns(Plan& plan, const EnricherOptions& asns) {
-  const auto enricher = Enricher::create(asns);
-  if (asns.asns_csv.empty() && asns.asn_db.empty()) return;
-  plan.add(fmt::format("AS numbers from {}", asns.asn_db.empty() ? asns.asns_csv : asns.asn_db),
-           enricher);
+// Returns what they may occupy.
+size_t plan_asns(Plan& plan, const AsnFile& file) {
+  const auto enricher = Enricher::create(file);
+  if (file.format != AsnFormat::None)
+    plan.add(fmt::format("AS numbers from {}", file.path), enricher);
+  return enricher ? (*enricher)->octets_max() : 0;
+}
+
+// A child tries, because there is no way back.
+Result<void> try_to_become(const std::optional<Account>& account) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const auto given_up = give_up_privileges(account, kept_capabilities());
+    if (!given_up) spdlog::error("{}", given_up.error().message);
+    ::_exit(given_up ? kExitDone : kExitFailed);
+  }
+  int status = 0;
+  const bool tried = child > 0 && ::waitpid(child, &status, 0) == child;
+  if (tried && status == 0) return {};
+  return fail("--user {}: cannot become that account; --user root stays root", account->name);
 }
 
 void plan_account(Plan& plan, const Options& options) {
   const auto account = account_of(options);
-  const auto* becomes = account && account->has_value() ? &**account : nullptr;
-  if (!account || becomes != nullptr)
-    plan.add(becomes != nullptr ? fmt::format("become user {}", becomes->name) : "", account);
+  if (!account) {
+    plan.note_missing(account.error());
+  } else if (*account) {
+    plan.add(fmt::format("become user {}", (*account)->name), try_to_become(*account));
+  }
 }
 
-std::string describe_file_memory(const Options& options) {
+// " and 84 for AS numbers", with what comes before the number.
+std::string asn_memory(std::string_view before, size_t octets) {
+  return octets == 0 ? "" : fmt::format("{}{:.0f} for AS numbers", before, mebibytes(octets));
+}
+
+std::string describe_file_memory(const Options& options, size_t asn_octets) {
   const size_t flows = Ledger::octets(options.flows_max);
   const size_t meters = FilePipeline::octets(options.threads);
   const bool may_be_zstd = std::ranges::any_of(
       options.read, [](const std::string& path) { return path == "-" || path.ends_with(".zst"); });
   const std::string_view zstd =
       may_be_zstd ? "; zstd input adds its window, 8 MiB, or 128 with --long" : "";
-  return fmt::format("memory: at most {:.0f} MiB, {:.0f} for {} flows and {:.0f} for {} meter{}{}",
-                     mebibytes(flows + meters), mebibytes(flows), options.flows_max,
-                     mebibytes(meters), options.threads, options.threads == 1 ? "" : "s", zstd);
+  return fmt::format(
+      "memory: at most {:.0f} MiB, {:.0f} for {} flows{} and {:.0f} for {} meter{}{}",
+      mebibytes(flows + meters + asn_octets), mebibytes(flows), options.flows_max,
+      asn_memory(", ", asn_octets), mebibytes(meters), options.threads,
+      options.threads == 1 ? "" : "s", zstd);
 }
 
-std::string describe_live_memory(const Options& options) {
+std::string describe_live_memory(const Options& options, size_t asn_octets) {
   const size_t flows = Ledger::octets(options.flows_max);
   const size_t sources = options.interfaces.size() * options.threads;
   const size_t meters = LivePipeline::octets(sources);
   const size_t rings = sources * options.af_packet.ring_octets;
-  const size_t queue = options.flows_max * sizeof(FlowRecord);
+  const size_t records = queued_records_max(options) * options.collectors.size();
+  const size_t queue = records * sizeof(FlowRecord);
   return fmt::format(
-      "memory: at most {:.0f} MiB: {:.0f} for {} flows, {:.0f} for as many records on their way to "
-      "slow collectors, {:.0f} for {} meter{} and {:.0f} for their rings",
-      mebibytes(flows + queue + meters + rings), mebibytes(flows), options.flows_max,
-      mebibytes(queue), mebibytes(meters), sources, sources == 1 ? "" : "s", mebibytes(rings));
+      "memory: at most {:.0f} MiB: {:.0f} for {} flows, {:.0f} for records on their way to "
+      "slow collectors,{} {:.0f} for {} meter{} and {:.0f} for their rings",
+      mebibytes(flows + queue + meters + rings + asn_octets), mebibytes(flows), options.flows_max,
+      mebibytes(queue), asn_memory(" ", asn_octets) + (asn_octets > 0 ? "," : ""),
+      mebibytes(meters), sources, sources == 1 ? "" : "s", mebibytes(rings));
 }
 
 }  // namespace
+
+Result<void> check_interfaces(const Options& options) {
+  std::map<int, std::string> names;
+  for (const std::string& name : options.interfaces) {
+    const auto found = TRY(find_interface(name));
+    if (!found) continue;
+    const auto [first, is_new] = names.emplace(found->index, name);
+    if (!is_new)
+      return fail("--interface {}: is {} too; each of its packets would count twice", name,
+                  first->second);
+  }
+  return {};
+}
+
+// As many as are held, which may all end at once; and when few are held, what two deltas evict.
+size_t queued_records_max(const Options& options) {
+  constexpr size_t kRecordsMin = size_t{1} << 18;
+  return std::max<size_t>(options.flows_max, kRecordsMin);
+}
 
 std::span<const int> kept_capabilities() {
   static constexpr std::array kKept{CAP_NET_RAW};
@@ -162,8 +216,9 @@ Result<std::optional<Account>> account_of(const Options& options) {
   return std::nullopt;
 }
 
-std::string describe_memory(const Options& options) {
-  return options.live() ? describe_live_memory(options) : describe_file_memory(options);
+std::string describe_memory(const Options& options, size_t asn_octets) {
+  return options.live() ? describe_live_memory(options, asn_octets)
+                        : describe_file_memory(options, asn_octets);
 }
 
 Result<void> check_outputs(const Options& options) {
@@ -186,16 +241,18 @@ Result<int> check_plan(const Options& options, const StopRequest& stop) {
   Plan plan;
   for (const std::string& path : options.read)
     plan.add(fmt::format("read {}", path), check_source(path, stop));
+  if (const auto distinct = check_interfaces(options); !distinct)
+    plan.note_missing(distinct.error());
   for (const std::string& name : options.interfaces)
     plan.add(describe_capture(name, options), AfPacketInterface::open(name, options.af_packet));
   if (!options.filter.empty()) plan.add(fmt::format("filter: {}", options.filter));
-  plan_asns(plan, options.asns);
+  const size_t asn_octets = plan_asns(plan, options.asns);
   plan.add(fmt::format("report flows after {} idle, {} active", seconds(options.idle_timeout_ns),
                        seconds(options.active_timeout_ns)));
   for (const Destination& destination : options.collectors)
     plan.add(fmt::format("send to {}", destination.name), check_destination(destination));
   plan_account(plan, options);
-  plan.add(describe_memory(options));
+  plan.add(describe_memory(options, asn_octets));
   if (!print_to(stdout, plan.text)) return fail("--check: cannot write to stdout");
   return plan.complete ? kExitDone : kExitFailed;
 }

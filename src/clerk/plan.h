@@ -13,12 +13,19 @@
 
 namespace clerk {
 
-// One line: the most memory that the run may occupy, and what for.
-std::string describe_memory(const Options& options);
+// One line: the most memory that the run may occupy, and what for. `asn_octets` is what AS numbers
+// may take.
+std::string describe_memory(const Options& options, size_t asn_octets);
 
 // Fails when an output file is one of the inputs, which opening it would empty, or when two outputs
 // are the same.
 Result<void> check_outputs(const Options& options);
+
+// Fails when two names of --interface are one interface, each of whose packets would count twice.
+Result<void> check_interfaces(const Options& options);
+
+// The most records that wait for each collector of a live run.
+size_t queued_records_max(const Options& options);
 
 // The capabilities of <linux/capability.h> that a run which captures keeps.
 std::span<const int> kept_capabilities();

@@ -22,20 +22,22 @@ Options options_of(const std::string& input, const std::string& collector) {
 
 TEST(Plan, TellsTheMemoryOfFlowsAndMeters) {
   Options options{.threads = 1, .flows_max = 4194304};
-  const std::string one = describe_memory(options);
+  const std::string one = describe_memory(options, 0);
   EXPECT_THAT(one, StartsWith("memory: at most "));
   EXPECT_THAT(one, HasSubstr(" for 4194304 flows and "));
   EXPECT_THAT(one, HasSubstr(" for 1 meter"));
   options.threads = 4;
-  EXPECT_THAT(describe_memory(options), HasSubstr(" for 4 meters"));
+  EXPECT_THAT(describe_memory(options, 0), HasSubstr(" for 4 meters"));
 }
 
 TEST(Plan, TellsTheMemoryOfALiveRun) {
   Options options{.interfaces = {"a", "b"}, .threads = 2, .flows_max = 1U << 20};
+  options.collectors.resize(2);
   options.af_packet.ring_octets = size_t{8} << 20;
-  const std::string memory = describe_memory(options);
-  EXPECT_THAT(memory, HasSubstr(" for 1048576 flows, 96 for as many records "));
+  const std::string memory = describe_memory(options, 0);
+  EXPECT_THAT(memory, HasSubstr(" for 1048576 flows, 192 for records "));
   EXPECT_THAT(memory, HasSubstr(" for 4 meters and 32 for their rings"));
+  EXPECT_THAT(describe_memory(options, size_t{7} << 20), HasSubstr(" 7 for AS numbers, "));
 }
 
 TEST(Plan, KnowsWhomTheRunBecomes) {

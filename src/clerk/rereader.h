@@ -1,5 +1,4 @@
-// A thread that has the AS numbers read again, at intervals and on SIGHUP. A live run has one also
-// without a table, so that SIGHUP never ends it.
+// A thread that has the AS numbers read again, at intervals and on SIGHUP.
 #pragma once
 
 #include <chrono>
@@ -11,7 +10,8 @@
 
 namespace clerk {
 
-// Keeps SIGHUP for a Rereader. For main, before any thread exists: threads inherit this.
+// Keeps SIGHUP for a Rereader; without one it does nothing. For main, before any thread exists:
+// threads inherit this.
 void reserve_hangup_signal();
 
 class Rereader {

@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <filesystem>
+#include <new>
 #include <utility>
 
 #include "flow/asn_csv.h"
@@ -10,17 +12,8 @@
 namespace clerk {
 namespace {
 
-bool have_file(const EnricherOptions& options) {
-  return !options.asns_csv.empty() || !options.asn_db.empty();
-}
-
-std::string with_flag(const EnricherOptions& options, const std::string& text) {
-  return (options.asns_csv.empty() ? "--asn_db " : "--asns_csv ") + text;
-}
-
-// The flag and the file, as the user wrote them.
-std::string name_of(const EnricherOptions& options) {
-  return with_flag(options, options.asns_csv.empty() ? options.asn_db : options.asns_csv);
+std::string flag_of(AsnFormat format) {
+  return format == AsnFormat::Csv ? "--asns_csv" : "--asn_db";
 }
 
 uint64_t mebibytes(size_t octets) { return (octets + (size_t{1} << 20) - 1) >> 20; }
@@ -34,12 +27,10 @@ void log_problems(const AsnCsv& csv, const std::string& name) {
 
 }  // namespace
 
-Result<std::unique_ptr<Enricher>> Enricher::create(EnricherOptions options) {
-  if (!options.asns_csv.empty() && !options.asn_db.empty()) {
-    return fail("--asns_csv {} and --asn_db {}: give one of the two", options.asns_csv,
-                options.asn_db);
-  }
-  std::unique_ptr<Enricher> enricher(new Enricher(std::move(options)));
+std::string AsnFile::name() const { return fmt::format("{} {}", flag_of(format), path); }
+
+Result<std::unique_ptr<Enricher>> Enricher::create(AsnFile file) {
+  std::unique_ptr<Enricher> enricher(new Enricher(std::move(file)));
   TRY(enricher->replace_table());
   return enricher;
 }
@@ -54,30 +45,53 @@ void Enricher::enrich(std::span<FlowRecord> records) const {
 }
 
 Result<void> Enricher::reload() {
+  if (!is_readable_again()) {
+    spdlog::warn("{}: is no regular file and is not read again", file_.name());
+    return {};
+  }
   auto replaced = replace_table();
   if (!replaced) spdlog::error("{}; the table read before stays in use", replaced.error().message);
   return replaced;
 }
 
-size_t Enricher::octets() const {
+size_t Enricher::octets_max() const {
+  constexpr size_t kOctetsOfARange = 130;  // while it is parsed, sorted and checked
   const Table table = this->table();
-  return table == nullptr ? 0 : table->octets();
+  if (table == nullptr) return 0;
+  std::error_code unknown;
+  const auto file_octets = std::filesystem::file_size(file_.path, unknown);
+  return 2 * table->octets() + kOctetsOfARange * table->ranges() + (unknown ? 0 : file_octets);
+}
+
+// A pipe would keep the reader waiting. What is not there is an error to be told.
+bool Enricher::is_readable_again() const {
+  std::error_code unknown;
+  return !std::filesystem::exists(file_.path, unknown) ||
+         std::filesystem::is_regular_file(file_.path, unknown);
 }
 
 Result<AsnTable> Enricher::load() const {
-  if (options_.asns_csv.empty()) return load_asn_db(options_.asn_db);
-  AsnCsv csv = TRY(load_asn_csv(options_.asns_csv));
-  log_problems(csv, name_of(options_));
+  if (file_.format == AsnFormat::Database) return load_asn_db(file_.path);
+  AsnCsv csv = TRY(load_asn_csv(file_.path));
+  log_problems(csv, file_.name());
   return std::move(csv.table);
 }
 
+// A table that was read when there was more memory is better than none.
+Result<AsnTable> Enricher::load_if_memory_suffices() const {
+  try {
+    return load();
+  } catch (const std::bad_alloc&) {
+    return fail("{}: there is not enough memory to read it", file_.path);
+  }
+}
+
 Result<void> Enricher::replace_table() {
-  if (!have_file(options_)) return {};
-  auto loaded = load();
-  if (!loaded) return fail("{}", with_flag(options_, loaded.error().message));
+  if (!has_file()) return {};
+  auto loaded = load_if_memory_suffices();
+  if (!loaded) return fail("{} {}", flag_of(file_.format), loaded.error().message);
   Table table = std::make_shared<const AsnTable>(*std::move(loaded));
-  spdlog::info("{}: {} ranges, {} MiB", name_of(options_), table->ranges(),
-               mebibytes(table->octets()));
+  spdlog::info("{}: {} ranges, {} MiB", file_.name(), table->ranges(), mebibytes(table->octets()));
   const std::lock_guard lock(mutex_);
   table_.swap(table);  // the old one goes after the lock, unless a batch still uses it
   return {};

@@ -17,39 +17,49 @@
 
 namespace clerk {
 
-// Paths; empty when not given. At most one of them is.
-struct EnricherOptions {
-  std::string asns_csv;
-  std::string asn_db;
+enum class AsnFormat : uint8_t { None, Csv, Database };
+
+// The file that AS numbers come from.
+struct AsnFile {
+  AsnFormat format = AsnFormat::None;
+  std::string path;
+
+  // The flag and the file, as the user wrote them.
+  [[nodiscard]] std::string name() const;
+  friend bool operator==(const AsnFile&, const AsnFile&) = default;
 };
 
 class Enricher {
  public:
   // Reads the file. Logs what it holds and which lines of it were skipped. An error names the flag
   // and the file.
-  static Result<std::unique_ptr<Enricher>> create(EnricherOptions options);
+  static Result<std::unique_ptr<Enricher>> create(AsnFile file);
 
   // Sets the AS numbers of all records, 0 where the table knows none. One thread at a time.
   void enrich(std::span<FlowRecord> records) const;
 
-  // Reads the file again. An error, which it has logged, leaves the table as it was. One thread at
-  // a time.
+  // Reads the file again, unless it is a pipe. An error, which it has logged, leaves the table as
+  // it was. One thread at a time.
   Result<void> reload();
 
-  // What the table in use occupies. While reload() is at work there are two, and what the new one
-  // is made from: the file and some 130 octets a range. Any thread.
-  [[nodiscard]] size_t octets() const;
+  [[nodiscard]] bool has_file() const { return file_.format != AsnFormat::None; }
+
+  // What reload() may occupy together with the table in use: two tables as large as this one, and
+  // what the new one is made from. Any thread.
+  [[nodiscard]] size_t octets_max() const;
 
  private:
   using Table = std::shared_ptr<const AsnTable>;  // null without a file
 
-  explicit Enricher(EnricherOptions options) : options_(std::move(options)) {}
+  explicit Enricher(AsnFile file) : file_(std::move(file)) {}
 
   [[nodiscard]] Result<AsnTable> load() const;
+  [[nodiscard]] bool is_readable_again() const;
+  [[nodiscard]] Result<AsnTable> load_if_memory_suffices() const;
   Result<void> replace_table();
   [[nodiscard]] Table table() const;
 
-  EnricherOptions options_;
+  AsnFile file_;
   mutable std::mutex mutex_;  // guards the pointer, for as long as it takes to copy it
   Table table_;
 };

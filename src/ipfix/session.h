@@ -3,7 +3,7 @@
 //
 // It knows nothing of sockets or files: messages go to a function. The sequence number counts Data
 // Records only, and counts those of messages that the transport gave up, so that the collector sees
-// the gap. All timers follow the export clock it is given. The ledger's thread only.
+// the gap. All timers follow the export clock it is given. One thread at a time.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Spreads records over time, so that a collector's receive buffer is not overrun. Sleeps; the
-// ledger's thread only.
+// Spreads records over time, so that a collector's receive buffer is not overrun. Sleeps. One
+// thread at a time.
 #pragma once
 
 #include <chrono>

@@ -3,7 +3,7 @@
 // A sink gets all records of the run in the order of their release, a batch a call, and the tick
 // that the export clock stands at. Each has its own Transport Session or file and its own counts;
 // what becomes of a record in one sink is no other sink's business. A sink that cannot go on counts
-// what it loses and says why in failure(). The ledger's thread only.
+// what it loses and says why in failure(). One thread at a time.
 #pragma once
 
 #include <cstdint>

@@ -8,19 +8,27 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <memory>
 #include <thread>
+#include <utility>
 
 namespace clerk {
 namespace {
 
 constexpr int kAttempts = 5;
 constexpr auto kPauseForBuffers = std::chrono::milliseconds(2);
-constexpr auto kLogInterval = std::chrono::seconds(60);
 
 constexpr size_t kUdpHeaderOctets = 8;
 constexpr size_t kIpv4HeaderOctets = 20;
 constexpr size_t kIpv6HeaderOctets = 40;
+
+// Errors that say that nothing can be sent from here to there, rather than that it failed.
+bool is_of_route(int error_number) {
+  return error_number == ENETUNREACH || error_number == EHOSTUNREACH ||
+         error_number == EADDRNOTAVAIL || error_number == EINVAL || error_number == ENETDOWN ||
+         error_number == EDESTADDRREQ;
+}
 
 using Addresses = std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)>;
 
@@ -63,7 +71,13 @@ Result<UdpSink::Connected> UdpSink::connect_to_any(const addrinfo* addresses) {
     UniqueFd socket(::socket(at->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     if (socket) discover_path_mtu(socket.get(), at->ai_family);
     if (socket && ::connect(socket.get(), at->ai_addr, at->ai_addrlen) == 0) {
-      return Connected{std::move(socket), at->ai_family, text_of(*at)};
+      Connected connected{.socket = std::move(socket),
+                          .family = at->ai_family,
+                          .peer = {},
+                          .peer_size = at->ai_addrlen,
+                          .address = text_of(*at)};
+      std::memcpy(&connected.peer, at->ai_addr, at->ai_addrlen);
+      return connected;
     }
     last_error = errno;
   }
@@ -74,7 +88,6 @@ UdpSink::UdpSink(std::string name, Connected connected, const UdpOptions& option
     : name_(std::move(name)),
       connected_(std::move(connected)),
       pacer_(options.records_per_second),
-      log_limiter_(kLogInterval),
       session_(options.session, [this](std::span<const uint8_t> message, uint32_t records) {
         send(message, records);
       }) {}
@@ -102,10 +115,12 @@ void UdpSink::send(std::span<const uint8_t> message, uint32_t records) {
     if (try_send(message)) {
       counts_.records_sent += records;
       ++counts_.messages_sent;
+      note_recovery();
       return;
     }
   }
   counts_.records_lost += records;
+  loses_records_ = true;
 }
 
 bool UdpSink::try_send(std::span<const uint8_t> message) {
@@ -119,12 +134,29 @@ bool UdpSink::try_send(std::span<const uint8_t> message) {
   if (error_number == ECONNREFUSED) session_.repeat_templates();  // nobody listened a moment ago
   if (error_number == ENOBUFS || error_number == EAGAIN)
     std::this_thread::sleep_for(kPauseForBuffers);
+  if (is_of_route(error_number)) reconnect();
   return false;
+}
+
+// A socket keeps the source address that it got when it was connected, also when this host has lost
+// it. Disconnected and connected, it gets one that there is.
+void UdpSink::reconnect() {
+  const sockaddr nobody{.sa_family = AF_UNSPEC, .sa_data = {}};
+  ::connect(connected_.socket.get(), &nobody, sizeof nobody);
+  ::connect(connected_.socket.get(), reinterpret_cast<const sockaddr*>(&connected_.peer),
+            connected_.peer_size);
+  session_.repeat_templates();
+}
+
+void UdpSink::note_recovery() {
+  if (!std::exchange(loses_records_, false)) return;
+  spdlog::info("--collector {} ({}): messages leave again; {} records are lost", name_,
+               connected_.address, counts_.records_lost);
 }
 
 void UdpSink::note_error(int error_number) {
   ++counts_.send_errors;
-  const auto held_back = log_limiter_.allow(std::chrono::steady_clock::now());
+  const auto held_back = log_limiters_[error_number].allow(std::chrono::steady_clock::now());
   if (!held_back) return;
   spdlog::warn(
       "--collector {} ({}): {}{}", name_, connected_.address, errno_text(error_number),

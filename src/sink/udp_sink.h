@@ -4,12 +4,15 @@
 // A message is tried a few times; errors that the kernel reports for an earlier datagram
 // (ECONNREFUSED) or for lack of buffers (ENOBUFS) are counted and the same message is sent again.
 // While nobody listens every message comes with the templates, for the collector that returns.
-// One that is given up is counted lost and leaves a gap in the sequence numbers. Messages shrink
-// with the path MTU and never grow.
+// When this host's own address or route has gone, the socket is connected anew, and so may get
+// another source address. A message that is given up is counted lost and leaves a gap in the
+// sequence numbers. Messages shrink with the path MTU and never grow.
 #pragma once
 
 #include <netdb.h>
+#include <sys/socket.h>
 
+#include <map>
 #include <memory>
 
 #include "base/log.h"
@@ -42,6 +45,8 @@ class UdpSink : public Sink {
   struct Connected {
     UniqueFd socket;
     int family;
+    sockaddr_storage peer;
+    socklen_t peer_size;
     std::string address;  // which of the name's addresses it is, with the port
   };
 
@@ -50,12 +55,15 @@ class UdpSink : public Sink {
   void send(std::span<const uint8_t> message, uint32_t records);
   bool try_send(std::span<const uint8_t> message);
   void note_error(int error_number);
+  void note_recovery();
+  void reconnect();
   void follow_path_mtu();
 
   std::string name_;
   Connected connected_;
   RecordPacer pacer_;
-  LogLimiter log_limiter_;
+  std::map<int, LogLimiter> log_limiters_;  // by the error: a new one is always told
+  bool loses_records_ = false;
   SinkCounts counts_;
   ipfix::Session session_;
 };

@@ -1,4 +1,5 @@
-// The last words of a run: one line of counters for programs, and a short summary for people.
+// What a run counted, as text: one line of counters for programs, at the end and live each minute,
+// and a short summary for people.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-#include "clerk/final_counts.h"
+#include "clerk/counts_text.h"
 
 #include <fmt/format.h>
 
