@@ -5,10 +5,13 @@ import fcntl
 import os
 import pty
 import re
+import shutil
 import signal
 import subprocess
+import tempfile
 import termios
 import time
+from pathlib import Path
 
 import pytest
 
@@ -446,3 +449,47 @@ def test_a_full_disk_is_told_and_the_counts_still_add_up(capture):
     run = clerk_runner.run_clerk("--read", capture, "--collector", "csv:/dev/full", expect=1)
     assert "/dev/full" in run.stderr
     assert run.counts["records_exported"] == 3
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+
+
+@needs_root
+def test_files_are_read_as_the_user_from_the_start(capture, tmp_path):
+    for folder in [tmp_path, *tmp_path.parents]:
+        if folder != folder.parent and folder.stat().st_uid == os.geteuid() and folder.name != "tmp":
+            folder.chmod(0o755)
+    capture.chmod(0o600)
+    output = tmp_path / "flows.csv"
+    run = clerk_runner.run_clerk("--read", capture, "--user", "nobody", "--collector", "csv:%s" % output, expect=1)
+    assert "--read %s: Permission denied" % capture in run.stderr
+    assert not output.exists()
+    capture.chmod(0o644)
+    assert clerk_runner.read_capture("--read", capture, "--user", "nobody").counts["packets_metered"] == len(DESCRIBED)
+
+
+def test_two_outputs_are_never_one_file_however_it_is_written(capture, tmp_path):
+    run = clerk_runner.run_clerk("--read", capture, "--collector", "csv:%s/flows" % tmp_path, "--collector",
+                                 "json:%s/./flows" % tmp_path, expect=1)
+    assert "writes to the same file" in run.stderr
+    assert not (tmp_path / "flows").exists()
+
+
+@needs_root
+@pytest.mark.parametrize("processes, told", [(1, "a thread cannot be started"), (3, "only [0-9] can be started")])
+def test_threads_that_the_system_refuses_are_told(capture, processes, told):
+    """As an account of its own, whose processes nobody else's add to."""
+    with tempfile.TemporaryDirectory() as folder:
+        clerk, copy = Path(folder) / "clerk", Path(folder) / "x.pcap"
+        shutil.copy(clerk_runner.CLERK, clerk)
+        shutil.copy(capture, copy)
+        for path in (folder, clerk, copy):
+            os.chmod(path, 0o755)
+        run = subprocess.run(["setpriv", "--reuid", "45454", "--regid", "45454", "--clear-groups", "prlimit",
+                              "--nproc=%d" % processes, clerk, "--read", copy, "--threads", "16"], capture_output=True,
+                             text=True, timeout=clerk_runner.PATIENCE_S,
+                             env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"})  # which takes a thread
+    assert run.returncode in (0, 1), run.stderr
+    assert re.search(told, run.stderr), run.stderr
+    if run.returncode == 0:
+        clerk_runner.assert_conserved(clerk_runner.parse_counts(run.stderr))

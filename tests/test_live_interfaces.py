@@ -1,5 +1,10 @@
 """Interfaces come and go while clerk watches them; what is missing at the start is told with the way out."""
 
+import array
+import fcntl
+import socket
+import struct
+
 import pytest
 
 import clerk_runner
@@ -48,7 +53,8 @@ def test_packets_are_counted_after_the_interface_was_down(wire, threads):
 @pytest.mark.parametrize("filter_", [[], ["--filter", "udp"]], ids=["", "with a filter"])
 def test_an_interface_that_is_down_at_first_is_watched_once_it_is_up(wire, filter_):
     wire.lower_watched()
-    with LiveClerk(wire.probe, "--interface", "watched", *filter_) as clerk:
+    # Before Linux 6.13 several threads wait for it in another way, and with other words.
+    with LiveClerk(wire.probe, "--interface", "watched", "--threads", 1, *filter_) as clerk:
         clerk.wait_for_line(IS_DOWN)
         wire.raise_watched()
         clerk.wait_for_line(IS_UP)
@@ -228,3 +234,44 @@ def test_files_and_interfaces_are_not_read_together(wire, tmp_path):
     with LiveClerk(wire.probe, "--interface", "watched", "--read", capture) as clerk:
         assert clerk.process.wait(timeout=clerk_runner.PATIENCE_S) == 2
         assert "--read" in clerk.log() and "--interface" in clerk.log()
+
+
+def test_two_names_of_one_interface_are_refused(wire):
+    wire.probe.ip("link", "property", "add", "dev", "watched", "altname", "mirror1")
+    with LiveClerk(wire.probe, "--interface", "watched", "--interface", "mirror1") as clerk:
+        run = clerk.ended(expect=1)
+    assert "is watched too; each of its packets would count twice" in run.stderr
+
+
+def test_a_renamed_interface_goes_on_being_captured_and_its_news_are_its_own(wire):
+    with LiveClerk(wire.probe, "--interface", "watched") as clerk:
+        clerk.wait_until_capturing()
+        wire.probe.ip("link", "set", "watched", "name", "renamed")
+        clerk.wait_for_line("interface watched: is called renamed now")
+        wire.send([packet_of(udp_key(1), 0)] * 3)
+        wire.probe.ip("link", "set", "renamed", "down")
+        clerk.wait_for_line("interface watched: is down")
+        wire.probe.ip("link", "set", "renamed", "up")
+        clerk.wait_for_line("interface watched: is up again")
+        run = clerk.stop()
+    assert run.counts["packets_received"] == 3
+
+
+@pytest.mark.parametrize("offload, warned", [("on", True), ("off", False)])
+def test_an_interface_that_merges_packets_is_warned_of(wire, offload, warned):
+    set_gro(wire.probe, "watched", offload == "on")
+    with LiveClerk(wire.probe, "--interface", "watched") as clerk:
+        clerk.wait_until_capturing()
+        clerk.stop()
+        assert bool(clerk.lines("warning: interface watched: merges packets.*ethtool -K watched gro off")) == warned
+
+
+def set_gro(namespace, interface, on):
+    """As ethtool does it (ETHTOOL_SGRO of SIOCETHTOOL)."""
+    set_generic_receive_offload, siocethtool = 0x2C, 0x8946
+    value = array.array("I", [set_generic_receive_offload, int(on)])
+    request = struct.pack("16sP", interface.encode(), value.buffer_info()[0])
+    with namespace.entered():
+        control = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with control:
+        fcntl.ioctl(control, siocethtool, request)

@@ -1,8 +1,10 @@
 #include "clerk/file_pipeline.h"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <span>
-#include <thread>
+#include <system_error>
 
 #include "base/check.h"
 
@@ -34,16 +36,28 @@ size_t FilePipeline::octets(uint32_t threads) {
 }
 
 void FilePipeline::run() {
-  std::vector<std::jthread> meters;
-  meters.reserve(lanes_.size());
-  for (uint32_t lane = 0; lane < lanes_.size(); ++lane) {
-    meters.emplace_back([this, lane] { run_meter(lane); });
-  }
+  const std::vector<std::jthread> meters = start_meters();
+  lanes_.resize(meters.size());
+  pass_token_to(0);
   merge_slices();
 }
 
-void FilePipeline::run_meter(uint32_t lane_number) {
-  Lane& lane = *lanes_[lane_number];
+// None begins before it has the token. The output is the same with fewer of them.
+std::vector<std::jthread> FilePipeline::start_meters() {
+  std::vector<std::jthread> meters;
+  meters.reserve(lanes_.size());
+  try {
+    for (uint32_t i = 0; i < lanes_.size(); ++i)
+      meters.emplace_back([this, i, &lane = *lanes_[i]] { run_meter(i, lane); });
+  } catch (const std::system_error& error) {
+    if (meters.empty()) throw;
+    spdlog::warn("--threads {}: only {} can be started: {}", lanes_.size(), meters.size(),
+                 error.code().message());
+  }
+  return meters;
+}
+
+void FilePipeline::run_meter(uint32_t lane_number, Lane& lane) {
   Meter meter(hash_);
   Slice slice;
   slice.packets.reserve(Slice::kPacketsMax);
@@ -65,9 +79,13 @@ bool FilePipeline::take_slice(uint32_t lane, Slice& slice) {
     holder = token_.load(std::memory_order_acquire);
   }
   const bool taken = source_.next_slice(slice);
-  token_.store((lane + 1) % static_cast<uint32_t>(lanes_.size()), std::memory_order_release);
-  token_.notify_all();
+  pass_token_to((lane + 1) % static_cast<uint32_t>(lanes_.size()));
   return taken;
+}
+
+void FilePipeline::pass_token_to(uint32_t lane) {
+  token_.store(lane, std::memory_order_release);
+  token_.notify_all();
 }
 
 // Counts into `delta`; hands it over early, and takes another, when it might not have room.

@@ -13,6 +13,7 @@
 #include <array>
 #include <atomic>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include "base/spsc_queue.h"
@@ -54,9 +55,13 @@ class FilePipeline {
     SpscQueue<Handover, kQueueCapacity> full;
   };
 
-  void run_meter(uint32_t lane);
+  static constexpr uint32_t kNobody = UINT32_MAX;
+
+  std::vector<std::jthread> start_meters();
+  void run_meter(uint32_t lane_number, Lane& lane);
   bool take_slice(uint32_t lane, Slice& slice);
   void count_slice(const Slice& slice, Meter& meter, Lane& lane, Delta*& delta);
+  void pass_token_to(uint32_t lane);
   void merge_slices();
   Handover merge_slice(Lane& lane);
 
@@ -65,7 +70,7 @@ class FilePipeline {
   const KeyedHash& hash_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   // The lane that may read. Release and acquire: the source's state passes with the token.
-  std::atomic<uint32_t> token_{0};
+  std::atomic<uint32_t> token_{kNobody};
 };
 
 }  // namespace clerk
