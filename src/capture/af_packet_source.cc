@@ -217,8 +217,7 @@ Result<void> AfPacketInterface::check_possible() const {
 void AfPacketInterface::warn_of_offloads() const {
   if (!merges_packets(name_)) return;
   spdlog::warn(
-      "interface {}: merges packets as they arrive, and merged ones count as one; for every "
-      "packet: "
+      "interface {}: merges packets as they arrive, and those count as one; for every packet: "
       "ethtool -K {} gro off lro off",
       name_, name_);
 }
