@@ -142,10 +142,11 @@ bool UdpSink::try_send(std::span<const uint8_t> message) {
 // it. Disconnected and connected, it gets one that there is.
 void UdpSink::reconnect() {
   const sockaddr nobody{.sa_family = AF_UNSPEC, .sa_data = {}};
-  ::connect(connected_.socket.get(), &nobody, sizeof nobody);
-  ::connect(connected_.socket.get(), reinterpret_cast<const sockaddr*>(&connected_.peer),
-            connected_.peer_size);
-  session_.repeat_templates();
+  // What fails here, the next attempt to send tells.
+  const bool disconnected = ::connect(connected_.socket.get(), &nobody, sizeof nobody) == 0;
+  const auto* peer = reinterpret_cast<const sockaddr*>(&connected_.peer);
+  if (disconnected && ::connect(connected_.socket.get(), peer, connected_.peer_size) == 0)
+    session_.repeat_templates();
 }
 
 void UdpSink::note_recovery() {
