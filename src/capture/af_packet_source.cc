@@ -198,11 +198,11 @@ Result<void> AfPacketInterface::open_first() {
     return fail("--interface {}: there is no such interface; there are {} (--wait waits for one)",
                 name_, fmt::join(interface_names(), ", "));
   }
+  const auto opened = found ? open_rings(*found) : fail("interface {}: is not there", name_);
+  if (opened) return {};
+  if (!may_come) return opened;
   const auto possible = check_possible();
   if (!possible) return fail("--interface {}: {}", name_, possible.error().message);
-  const auto opened = found ? open_rings(*found) : fail("interface {}: is not there", name_);
-  if (!opened && !may_come) return opened;
-  if (opened) return {};
   absence_limiter_.allow(Clock::now());
   spdlog::warn("{}; waiting for it", opened.error().message);
   return {};

@@ -41,7 +41,7 @@ void Exporter::add(const Records& records, uint32_t second) {
   };
   if (stop_.requested()) emptied_.wait(lock, has_room);
   if (!has_room()) return note_loss(records->size());
-  if (queue_.empty() && records_queued_ == 0) progress_at_ = Clock::now();
+  if (records_queued_ == 0) progress_at_ = Clock::now();
   queue_.push_back({records, second});
   records_queued_ += records->size();
   filled_.notify_one();

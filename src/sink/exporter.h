@@ -87,7 +87,7 @@ class Exporter {
   SinkCounts sink_counts_;  // as of the last item
   bool has_failed_ = false;
   bool ends_ = false;
-  Clock::time_point progress_at_;  // when the sink took something, or had nothing to take
+  Clock::time_point progress_at_;  // when the sink took something, or there came something to take
   LogLimiter loss_limiter_;
   LogLimiter standstill_limiter_;
 
