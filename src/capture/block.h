@@ -1,17 +1,10 @@
 // A block of a TPACKET_V3 ring (Linux Documentation/networking/packet_mmap.rst): a chain of packets
-// in memory that the kernel wrote and that stays valid until the block is returned.
+// in memory that the kernel wrote and that stays valid until the block is returned. Its layout is
+// drawn in testimony/block_walker.h.
 //
-//   tpacket_block_desc     status, packets, where the first one is
-//   ...
-//   tpacket3_hdr           time, lengths, VLAN tag, where the next one is
-//     sockaddr_ll          the EtherType, which a ring without link headers needs
-//   the packet             from tp_mac on
-//   tpacket3_hdr ...
-//
-// BlockReader walks the chain and gives out views, a few at a time. Every offset and length is read
-// once and held against the block's size, so that a block that others may write to cannot lead
-// outside it: a chain that breaks ends there, and packets_left() tells how many were announced
-// behind the break. One thread at a time.
+// BlockReader walks the chain and gives out views, a few at a time. Nothing in a block, which others
+// may write to, can lead outside it: a chain that breaks ends there, and packets_left() tells how
+// many were announced behind the break. One thread at a time.
 #pragma once
 
 #include <cstddef>
@@ -19,13 +12,16 @@
 #include <span>
 
 #include "capture/packet.h"
+#include "testimony/block_walker.h"
 
 namespace clerk {
 
 // What the packets of a ring begin with.
 enum class RingLink : uint8_t {
   Ethernet,
-  Network,  // nothing: the kernel cut the link header off, and says the EtherType beside the packet
+  // Something that is cut off, or nothing: the kernel says where the network header is, and tells
+  // the EtherType beside the packet.
+  Network,
 };
 
 struct Block {
@@ -35,7 +31,7 @@ struct Block {
 
 class BlockReader {
  public:
-  explicit BlockReader(const Block& block);
+  explicit BlockReader(const Block& block) : walker_(block.octets), link_(block.link) {}
 
   // Fills the front of `packets` and returns it; empty at the end of the chain. The views are valid
   // until the block is returned.
@@ -43,16 +39,11 @@ class BlockReader {
 
   // Announced and not given out. Behind the end of the chain: what a broken one lost, never more
   // than the block could hold.
-  [[nodiscard]] uint32_t packets_left() const { return left_; }
+  [[nodiscard]] uint32_t packets_left() const { return walker_.packets_left(); }
 
  private:
-  bool read_packet(Packet& packet);
-  [[nodiscard]] const uint8_t* at(size_t offset, size_t octets) const;
-
-  Block block_;
-  size_t offset_ = 0;  // of the next packet's header
-  uint32_t left_ = 0;
-  bool broken_ = false;
+  testimony::BlockWalker walker_;
+  RingLink link_;
 };
 
 }  // namespace clerk
