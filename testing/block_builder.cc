@@ -32,6 +32,7 @@ tpacket3_hdr header_of(const BlockPacket& packet, uint32_t next_offset) {
   header.tp_len = packet.wire_octets.value_or(octets);
   header.tp_status = packet.status | (packet.vlan_tci ? uint32_t{TP_STATUS_VLAN_VALID} : 0);
   header.tp_mac = packet.packet_offset.value_or(kFrameOffset);
+  header.tp_net = static_cast<uint16_t>(header.tp_mac + packet.link_octets);
   header.hv1.tp_vlan_tci = packet.vlan_tci.value_or(0);
   return header;
 }

@@ -21,6 +21,7 @@ struct BlockPacket {
   uint32_t status = 0;
   std::optional<uint16_t> vlan_tci = {};  // of a tag that was taken off; adds to the status
   uint16_t ether_type = 0x0800;           // in the address beside the packet
+  uint16_t link_octets = 0;               // before the network header (tp_net), says the kernel
   // By default those of the octets and of their place.
   std::optional<uint32_t> wire_octets = {};
   std::optional<uint32_t> captured_octets = {};

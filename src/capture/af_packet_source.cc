@@ -3,8 +3,6 @@
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
-#include <cstdio>
-#include <fstream>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -18,32 +16,6 @@ constexpr auto kLookInterval = std::chrono::milliseconds(100);
 
 // How long to wait when it is there and yet cannot be opened, which costs more.
 constexpr auto kRetryInterval = std::chrono::seconds(1);
-
-constexpr size_t kMebibyte = size_t{1} << 20;
-
-// What the kernel says that could be had without swapping (MemAvailable of proc_meminfo(5)).
-std::optional<size_t> available_octets() {
-  std::ifstream meminfo("/proc/meminfo");
-  std::string line;
-  size_t kibibytes = 0;
-  while (std::getline(meminfo, line)) {
-    if (std::sscanf(line.c_str(), "MemAvailable: %zu kB", &kibibytes) == 1) return kibibytes << 10;
-  }
-  return std::nullopt;
-}
-
-// The kernel does not refuse a ring that is too large: to make room it ends whatever other program
-// it likes. A fifth is left to those.
-Result<void> check_memory(size_t ring_octets, size_t members) {
-  const auto available = available_octets();
-  const size_t wanted = ring_octets * members;
-  if (!available || wanted / 4 <= *available / 5) return {};
-  return fail(
-      "rings for {} threads, {} MiB each, do not fit the {} MiB of memory that are available; "
-      "choose a smaller "
-      "--ring_mib or fewer --threads",
-      members, ring_octets / kMebibyte, *available / kMebibyte);
-}
 
 }  // namespace
 
@@ -80,7 +52,7 @@ std::optional<Block> AfPacketInterface::Member::take_block(std::chrono::millisec
 }
 
 uint64_t AfPacketInterface::Member::take_drops() {
-  return std::exchange(drops_, 0) + (ring_ ? ring_->take_drops() : 0);
+  return std::exchange(drops_, 0) + (ring_ ? ring_->take_statistics().drops : 0);
 }
 
 // With nothing to read there is time to ask how the interface is.
@@ -98,7 +70,7 @@ void AfPacketInterface::Member::look_after_interface() {
 }
 
 void AfPacketInterface::Member::close_ring() {
-  drops_ += ring_->take_drops();
+  drops_ += ring_->take_statistics().drops;
   ring_.reset();
   detached_at_.reset();
   interface_.note_closed_ring();
@@ -211,7 +183,7 @@ Result<void> AfPacketInterface::open_first() {
 // Whatever the interface: what is missing here does not come by waiting.
 Result<void> AfPacketInterface::check_possible() const {
   TRY(Ring::check_permission());
-  return check_memory(options_.ring_octets, options_.members);
+  return Ring::check_memory(options_.ring_octets * options_.members);
 }
 
 void AfPacketInterface::warn_of_offloads() const {
@@ -240,9 +212,10 @@ Result<AfPacketInterface::Rings> AfPacketInterface::make_rings(
   const KernelFilter filter =
       TRY(compile_kernel_filter(options_.filter, options_.snaplen, name_, interface));
   TRY(check_possible());
+  const RingShape shape = RingShape::of_octets(options_.ring_octets);
   Rings rings;
   for (size_t i = 0; i < options_.members; ++i)
-    rings.push_back(std::make_unique<Ring>(TRY(Ring::create(interface, options_.ring_octets))));
+    rings.push_back(std::make_unique<Ring>(TRY(Ring::create(interface, shape))));
   if (options_.members > 1) {
     const uint16_t group = TRY(rings.front()->found_group(options_.fanout));
     for (size_t i = 1; i < rings.size(); ++i)

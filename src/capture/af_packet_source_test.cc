@@ -93,7 +93,7 @@ TEST_F(AfPacketOnLoopback, MembersTogetherSeeEachPacketOnce) {
 TEST_F(AfPacketOnLoopback, WhatComesBetweenOpenAndTheFirstReadIsNotLost) {
   const auto interface = open("lo", options_of(2));
   send(20);
-  std::this_thread::sleep_for(2 * Ring::kRetire);
+  std::this_thread::sleep_for(2 * RingShape{}.retire);
   EXPECT_EQ(sum(seen_by_each(*interface)), 20U);
 }
 
@@ -111,7 +111,7 @@ TEST_F(AfPacketOnLoopback, TellsWhatTheKernelDropped) {
 
 TEST_F(AfPacketOnLoopback, AWrongFilterIsAnErrorThatNamesInterfaceAndFilter) {
   EXPECT_THAT(error_of("lo", filtering(options_of(1), "prot 80")),
-              StartsWith("--interface lo: --filter 'prot 80': "));
+              StartsWith("--interface lo: filter 'prot 80': "));
 }
 
 TEST_F(AfPacketOnLoopback, SurvivesTheInterfaceGoingDownAndComingUp) {

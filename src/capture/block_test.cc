@@ -205,6 +205,18 @@ TEST(Block, OfARingWithLinkHeadersHasEthernetFrames) {
     EXPECT_EQ(only_packet(of_type(type)).link_type, LinkType::Ethernet);
 }
 
+TEST(Block, ALinkHeaderOfAnotherKindIsCutOff) {
+  BlockPacket packet = of_type(ETH_P_IP);
+  packet.octets = payload(60, 5);
+  packet.wire_octets = 100;
+  packet.link_octets = 4;
+  EXPECT_EQ(only_packet(packet, RingLink::Network).captured_octets, 56U);
+  EXPECT_EQ(only_packet(packet, RingLink::Network).wire_octets, 96U);
+  packet.link_octets = 1000;
+  EXPECT_EQ(only_packet(packet, RingLink::Network).captured_octets, 0U);
+  EXPECT_EQ(only_packet(packet).captured_octets, 60U);
+}
+
 TEST(Block, OfARingWithoutLinkHeadersHasTheTypesTheKernelSays) {
   const auto type_of = [](int ether_type) {
     return only_packet(of_type(ether_type), RingLink::Network).link_type;
@@ -354,16 +366,19 @@ TEST(BrokenBlock, NothingIsGivenBehindTheBreak) {
 // The slow, obvious twin: where the packets of any octets lie.
 class Twin {
  public:
-  explicit Twin(const Octets& block) : block_(block) {
+  Twin(const Octets& block, RingLink link) : block_(block) {
     if (block.size() < kDescriptorOctets) return;
     left = std::min<uint64_t>(field(offsetof(tpacket_block_desc, hdr.bh1.num_pkts), 4),
                               block.size() / kHeaderOctets);
     uint64_t at = field(offsetof(tpacket_block_desc, hdr.bh1.offset_to_first_pkt), 4);
     uint64_t step = kHeaderOctets;
     while (left > 0 && step >= kHeaderOctets && at + kHeadersOctets <= block.size()) {
-      const uint64_t data = at + field(at + offsetof(tpacket3_hdr, tp_mac), 2);
-      if (data + field(at + offsetof(tpacket3_hdr, tp_snaplen), 4) > block.size()) return;
-      packets.push_back(data);
+      const uint64_t mac = field(at + offsetof(tpacket3_hdr, tp_mac), 2);
+      const uint64_t net = field(at + offsetof(tpacket3_hdr, tp_net), 2);
+      const uint64_t captured = field(at + offsetof(tpacket3_hdr, tp_snaplen), 4);
+      if (at + mac + captured > block.size()) return;
+      const bool is_cut = link == RingLink::Network && net > mac;
+      packets.push_back(at + mac + (is_cut ? std::min(net - mac, captured) : 0));
       --left;
       step = field(at + offsetof(tpacket3_hdr, tp_next_offset), 4);
       at += step;
@@ -428,8 +443,8 @@ TEST(BrokenBlock, WhateverIsWrongEndsTheChainWithinTheBlock) {
   Mutator mutator;
   for (int i = 0; i < kMutations; ++i) {
     const Octets block = mutator.mutated(good);
-    const Twin twin(block);
     const RingLink link = i % 2 == 0 ? RingLink::Ethernet : RingLink::Network;
+    const Twin twin(block, link);
     const ReadBlock found = read(block, link, 1 + static_cast<size_t>(i) % 7);
     std::vector<uint64_t> at(found.packets.size());
     std::ranges::transform(found.packets, at.begin(), &ReadPacket::at);

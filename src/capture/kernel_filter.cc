@@ -70,13 +70,12 @@ Result<KernelFilter> compile_kernel_filter(const std::string& expression, uint32
   }
   const Handle handle = handle_for(interface_name, interface.link, snaplen);
   if (!handle)
-    return fail(
-        "--filter '{}': can be compiled only for an interface that is up: ip link set {} up",
-        expression, interface_name);
+    return fail("filter '{}': can be compiled only for an interface that is up: ip link set {} up",
+                expression, interface_name);
   bpf_program program{};
   const std::unique_ptr<bpf_program, void (*)(bpf_program*)> owner(&program, ::pcap_freecode);
   if (::pcap_compile(handle.get(), &program, expression.c_str(), 1, PCAP_NETMASK_UNKNOWN) != 0)
-    return fail("--filter '{}': {} (see pcap-filter(7))", expression, ::pcap_geterr(handle.get()));
+    return fail("filter '{}': {} (see pcap-filter(7))", expression, ::pcap_geterr(handle.get()));
   std::ranges::copy(to_kernel(program, snaplen), std::back_inserter(filter));
   return filter;
 }

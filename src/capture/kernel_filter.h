@@ -19,7 +19,7 @@ using KernelFilter = std::vector<sock_filter>;
 
 // An empty expression keeps every packet; of loopback's, which come twice, only those that arrive
 // are kept, whatever the expression. Packets are cut behind `snaplen` octets. Errors name
-// --filter and what to do. libpcap wants an interface that is up, and CAP_NET_RAW.
+// the filter and what to do. libpcap wants an interface that is up, and CAP_NET_RAW.
 Result<KernelFilter> compile_kernel_filter(const std::string& expression, uint32_t snaplen,
                                            const std::string& interface_name,
                                            const NetworkInterface& interface);

@@ -71,7 +71,7 @@ TEST(KernelFilter, OfPacketsWithoutLinkHeadersBeginsAtTheIpHeader) {
 TEST(KernelFilter, AnExpressionThatMakesNoSenseWithoutLinkHeadersSaysSo) {
   for (const std::string expression : {"vlan 7", "ether host 02:00:00:00:00:01"}) {
     const std::string message = message_of(compile_raw(expression));
-    EXPECT_THAT(message, StartsWith("--filter '" + expression + "': "));
+    EXPECT_THAT(message, StartsWith("filter '" + expression + "': "));
     EXPECT_THAT(message, EndsWith(" (see pcap-filter(7))"));
   }
 }
@@ -134,7 +134,7 @@ TEST_F(KernelFilterOnLoopback, OfLoopbackBeginsByLeavingOutWhatLeaves) {
 
 TEST_F(KernelFilterOnLoopback, AWrongExpressionIsRefusedWithItsTextAndTheManual) {
   const std::string message = message_of(compile("prot 80"));
-  EXPECT_THAT(message, StartsWith("--filter 'prot 80': "));
+  EXPECT_THAT(message, StartsWith("filter 'prot 80': "));
   EXPECT_THAT(message, EndsWith(" (see pcap-filter(7))"));
 }
 
@@ -149,7 +149,7 @@ class KernelFilterInNamespace : public InNetworkNamespace {};
 TEST_F(KernelFilterInNamespace, NeedsAnInterfaceThatIsUp) {
   const std::string message =
       message_of(compile_kernel_filter("udp", kCut, "lo", interface_of("lo")));
-  EXPECT_THAT(message, StartsWith("--filter 'udp': "));
+  EXPECT_THAT(message, StartsWith("filter 'udp': "));
   EXPECT_THAT(message, EndsWith("ip link set lo up"));
   EXPECT_TRUE(compile_kernel_filter("", kCut, "lo", interface_of("lo")));
 }

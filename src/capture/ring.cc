@@ -9,13 +9,14 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <cstdio>
 #include <filesystem>
+#include <fstream>
 
 namespace clerk {
 namespace {
 
-constexpr uint32_t kMebibyte = 1U << 20;
-constexpr uint32_t kBlocksMin = 2;  // one that is read and one that is filled
+constexpr size_t kMebibyte = size_t{1} << 20;
 
 // Frames of TPACKET_V3 are as long as their packets; the kernel wants the figure all the same.
 constexpr uint32_t kNominalFrameOctets = 2048;
@@ -40,18 +41,20 @@ Result<UniqueFd> packet_socket(RingLink link) {
       program.string());
 }
 
-Result<void> make_ring(int socket, uint32_t blocks) {
+Result<void> make_ring(int socket, const RingShape& shape) {
   const int version = TPACKET_V3;
   tpacket_req3 request{};
-  request.tp_block_size = Ring::kBlockOctets;
-  request.tp_block_nr = blocks;
+  request.tp_block_size = shape.block_octets;
+  request.tp_block_nr = shape.blocks;
   request.tp_frame_size = kNominalFrameOctets;
-  request.tp_frame_nr = blocks * (Ring::kBlockOctets / kNominalFrameOctets);
-  request.tp_retire_blk_tov = static_cast<uint32_t>(Ring::kRetire.count());
+  request.tp_frame_nr = shape.blocks * (shape.block_octets / kNominalFrameOctets);
+  request.tp_retire_blk_tov = static_cast<uint32_t>(shape.retire.count());
   if (set_option(socket, PACKET_VERSION, version) && set_option(socket, PACKET_RX_RING, request))
     return {};
-  return fail("the kernel makes no ring of {} MiB ({}); choose a smaller --ring_mib",
-              uint64_t{blocks} * Ring::kBlockOctets / kMebibyte, errno_text(errno));
+  return fail(
+      "the kernel makes no ring of {} MiB ({}); choose a smaller --ring_mib (NumBlocks of "
+      "testimonyd)",
+      shape.octets() / kMebibyte, errno_text(errno));
 }
 
 Result<void> bind_to(int socket, const NetworkInterface& interface) {
@@ -63,31 +66,49 @@ Result<void> bind_to(int socket, const NetworkInterface& interface) {
   return fail("cannot capture: {}", errno_text(errno));
 }
 
-void clear_error(int socket) {
-  int error = 0;
-  socklen_t size = sizeof error;
-  ::getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size);
+// What the kernel says that could be had without swapping (MemAvailable of proc_meminfo(5)).
+std::optional<size_t> available_octets() {
+  std::ifstream meminfo("/proc/meminfo");
+  std::string line;
+  size_t kibibytes = 0;
+  while (std::getline(meminfo, line)) {
+    if (std::sscanf(line.c_str(), "MemAvailable: %zu kB", &kibibytes) == 1) return kibibytes << 10;
+  }
+  return std::nullopt;
 }
 
 }  // namespace
+
+Result<void> Ring::check_memory(size_t octets) {
+  const auto available = available_octets();
+  if (!available || octets / 4 <= *available / 5) return {};
+  return fail(
+      "rings of {} MiB do not fit the {} MiB of memory that are available; choose a smaller "
+      "--ring_mib or fewer --threads (NumBlocks or FanoutSize of testimonyd)",
+      octets / kMebibyte, *available / kMebibyte);
+}
 
 Result<void> Ring::check_permission() {
   TRY(packet_socket(RingLink::Ethernet));
   return {};
 }
 
-Result<Ring> Ring::create(const NetworkInterface& interface, size_t octets) {
-  const auto blocks = std::max(static_cast<uint32_t>(octets / kBlockOctets), kBlocksMin);
+RingShape RingShape::of_octets(size_t octets) {
+  RingShape shape;
+  shape.blocks = std::max(static_cast<uint32_t>(octets / shape.block_octets), 2U);
+  return shape;
+}
+
+Result<Ring> Ring::create(const NetworkInterface& interface, const RingShape& shape) {
   UniqueFd socket = TRY(packet_socket(interface.link));
-  TRY(make_ring(socket.get(), blocks));
-  const size_t mapped = size_t{blocks} * kBlockOctets;
-  void* at = ::mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_SHARED, socket.get(), 0);
+  TRY(make_ring(socket.get(), shape));
+  void* at = ::mmap(nullptr, shape.octets(), PROT_READ | PROT_WRITE, MAP_SHARED, socket.get(), 0);
   if (at == MAP_FAILED) return fail("cannot map the ring: {}", errno_text(errno));
-  Ring ring(std::move(socket), Memory(static_cast<uint8_t*>(at), Unmap{mapped}), interface.link,
-            blocks);
+  Ring ring(std::move(socket), Memory(static_cast<uint8_t*>(at), Unmap{shape.octets()}),
+            interface.link, shape);
   TRY(ring.set_filter(deaf_filter()));
   TRY(bind_to(ring.socket_.get(), interface));
-  clear_error(ring.socket_.get());  // ENETDOWN, when the interface is down
+  ring.clear_error();  // ENETDOWN, when the interface is down
   return ring;
 }
 
@@ -95,7 +116,7 @@ Result<void> Ring::set_fanout(uint32_t argument) {
   if (set_option(socket_.get(), PACKET_FANOUT, argument)) return {};
   return fail(
       "cannot share its packets among threads: {} (before Linux 6.13 an interface must be up for "
-      "this, see ip link set; --threads 1 does without)",
+      "this, see ip link set)",
       errno_text(errno));
 }
 
@@ -118,49 +139,59 @@ Result<void> Ring::be_promiscuous(const NetworkInterface& interface) {
   request.mr_ifindex = interface.index;
   request.mr_type = PACKET_MR_PROMISC;
   if (set_option(socket_.get(), PACKET_ADD_MEMBERSHIP, request)) return {};
-  return fail("cannot become promiscuous: {}; --no-promiscuous does without", errno_text(errno));
+  return fail("cannot become promiscuous: {}; it can be done without", errno_text(errno));
 }
 
 Result<void> Ring::set_filter(const KernelFilter& filter) {
   if (filter.size() > BPF_MAXINSNS)
-    return fail("--filter: takes {} instructions, and the kernel no more than {}", filter.size(),
+    return fail("the filter takes {} instructions, and the kernel no more than {}", filter.size(),
                 BPF_MAXINSNS);
   sock_fprog program{};
   program.len = static_cast<unsigned short>(filter.size());
   program.filter = const_cast<sock_filter*>(filter.data());  // the kernel only reads it
   if (::setsockopt(socket_.get(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0)
     return {};
-  return fail("--filter: the kernel does not take it: {}", errno_text(errno));
+  return fail("the kernel does not take the filter: {}", errno_text(errno));
 }
 
 Result<void> Ring::listen(const KernelFilter& filter) {
   const int yes = 1;
   TRY(set_filter(filter));
   if (::setsockopt(socket_.get(), SOL_SOCKET, SO_LOCK_FILTER, &yes, sizeof yes) == 0) return {};
-  return fail("--filter: the kernel does not lock it: {}", errno_text(errno));
+  return fail("the kernel does not lock the filter: {}", errno_text(errno));
 }
 
-std::atomic_ref<uint32_t> Ring::next_status() const {
-  auto* description = reinterpret_cast<tpacket_block_desc*>(next_block());
+std::atomic_ref<uint32_t> Ring::status(uint32_t index) const {
+  auto* description = reinterpret_cast<tpacket_block_desc*>(block(index));
   return std::atomic_ref(description->hdr.bh1.block_status);
 }
 
-std::optional<Block> Ring::ready_block() const {
+std::optional<Block> Ring::ready_block(uint32_t index) const {
   // Acquire: what the kernel wrote before it handed the block over must be seen.
-  if ((next_status().load(std::memory_order_acquire) & TP_STATUS_USER) == 0) return {};
-  return Block{.octets = {next_block(), kBlockOctets}, .link = link_};
+  if ((status(index).load(std::memory_order_acquire) & TP_STATUS_USER) == 0) return {};
+  return Block{.octets = {block(index), shape_.block_octets}, .link = link_};
 }
 
 void Ring::return_block() {
+  return_block(next_);
+  next_ = (next_ + 1) % shape_.blocks;
+}
+
+void Ring::return_block(uint32_t index) {
   // Release: the kernel may overwrite the block only after it was read.
-  next_status().store(TP_STATUS_KERNEL, std::memory_order_release);
-  next_ = (next_ + 1) % blocks_;
+  status(index).store(TP_STATUS_KERNEL, std::memory_order_release);
 }
 
 void Ring::wait(std::chrono::milliseconds patience) {
   pollfd waited{.fd = socket_.get(), .events = POLLIN, .revents = 0};
   ::poll(&waited, 1, static_cast<int>(patience.count()));
-  if ((waited.revents & POLLERR) != 0) clear_error(socket_.get());
+  if ((waited.revents & POLLERR) != 0) clear_error();
+}
+
+void Ring::clear_error() {
+  int error = 0;
+  socklen_t size = sizeof error;
+  ::getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
 }
 
 bool Ring::is_detached() const {
@@ -170,11 +201,11 @@ bool Ring::is_detached() const {
   return known == 0 && address.sll_ifindex < 0;
 }
 
-uint64_t Ring::take_drops() {
-  tpacket_stats_v3 statistics{};
-  socklen_t size = sizeof statistics;
-  const int known = ::getsockopt(socket_.get(), SOL_PACKET, PACKET_STATISTICS, &statistics, &size);
-  return known == 0 ? statistics.tp_drops : 0;
+RingStatistics Ring::take_statistics() {
+  tpacket_stats_v3 taken{};
+  socklen_t size = sizeof taken;
+  if (::getsockopt(socket_.get(), SOL_PACKET, PACKET_STATISTICS, &taken, &size) != 0) return {};
+  return {taken.tp_packets, taken.tp_drops, taken.tp_freeze_q_cnt};
 }
 
 }  // namespace clerk

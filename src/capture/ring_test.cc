@@ -31,7 +31,7 @@ KernelFilter filter_of(const std::string& expression, const std::string& interfa
 }
 
 Ring create(const std::string& interface_name, size_t octets = 4 * kMebibyte) {
-  auto ring = Ring::create(interface_of(interface_name), octets);
+  auto ring = Ring::create(interface_of(interface_name), RingShape::of_octets(octets));
   EXPECT_TRUE(ring) << ring.error().message;
   return *std::move(ring);
 }
@@ -69,7 +69,7 @@ TEST_F(RingOnLoopback, SeesEachPacketOnce) {
     EXPECT_THAT(octets, SizeIs(TestDatagrams::kHeaderOctets + 100));
     EXPECT_EQ(octets.back(), 0xa5);
   }
-  EXPECT_EQ(ring.take_drops(), 0U);
+  EXPECT_EQ(ring.take_statistics().drops, 0U);
 }
 
 TEST_F(RingOnLoopback, IsDeafUntilItListens) {
@@ -114,7 +114,7 @@ TEST_F(RingOnLoopback, LeavesOutWhatTheFilterHoldsBack) {
   send(5, 100);
   send(7, 1000);
   EXPECT_THAT(read_all(ring), SizeIs(7));
-  EXPECT_EQ(ring.take_drops(), 0U) << "held back is not dropped";
+  EXPECT_EQ(ring.take_statistics().drops, 0U) << "held back is not dropped";
 }
 
 TEST_F(RingOnLoopback, CountsToThePacketWhatFindsNoRoom) {
@@ -122,13 +122,13 @@ TEST_F(RingOnLoopback, CountsToThePacketWhatFindsNoRoom) {
   Ring ring = listen("lo", "", 0);
   send(kSent, 60'000);
   const size_t seen = read_all(ring).size();
-  EXPECT_GT(seen, 2 * Ring::kBlockOctets / kSnaplen);
+  EXPECT_GT(seen, 2 * RingShape{}.block_octets / kSnaplen);
   EXPECT_LT(seen, kSent);
-  EXPECT_EQ(seen + ring.take_drops(), kSent);
-  EXPECT_EQ(ring.take_drops(), 0U) << "drops are taken once";
+  EXPECT_EQ(seen + ring.take_statistics().drops, kSent);
+  EXPECT_EQ(ring.take_statistics().drops, 0U) << "drops are taken once";
   send(3, 60'000);
   EXPECT_THAT(read_all(ring), SizeIs(3));
-  EXPECT_EQ(ring.take_drops(), 0U);
+  EXPECT_EQ(ring.take_statistics().drops, 0U);
 }
 
 TEST_F(RingOnLoopback, LosesNothingUncountedWhileItIsReadAndOverrun) {
@@ -146,7 +146,7 @@ TEST_F(RingOnLoopback, LosesNothingUncountedWhileItIsReadAndOverrun) {
     ends = all_sent;
     seen += read_all(ring).size();
   }
-  EXPECT_EQ(seen + ring.take_drops(), kBursts * kBurst);
+  EXPECT_EQ(seen + ring.take_statistics().drops, kBursts * kBurst);
 }
 
 TEST_F(RingOnLoopback, WaitsNoLongerThanForABlock) {
@@ -210,11 +210,11 @@ TEST_F(RingOnLoopback, EachFounderHasAGroupOfItsOwn) {
   EXPECT_NE(*first_group, *second_group);
 }
 
-TEST_F(RingOnLoopback, AFilterThatTheKernelRefusesIsAnErrorThatNamesTheFlag) {
+TEST_F(RingOnLoopback, AFilterThatTheKernelRefusesIsAnErrorThatSaysWhy) {
   Ring ring = create("lo");
   const auto refused = ring.listen(KernelFilter{});
   ASSERT_FALSE(refused);
-  EXPECT_THAT(refused.error().message, StartsWith("--filter: the kernel does not take it: "));
+  EXPECT_THAT(refused.error().message, StartsWith("the kernel does not take the filter: "));
 }
 
 TEST_F(RingOnLoopback, ListensForGood) {
@@ -224,8 +224,8 @@ TEST_F(RingOnLoopback, ListensForGood) {
   EXPECT_THAT(read_all(ring), SizeIs(3));
 }
 
-TEST_F(RingOnLoopback, ARingThatTheKernelCannotMakeIsAnErrorThatNamesTheFlag) {
-  const auto refused = Ring::create(interface_of("lo"), size_t{1} << 50);
+TEST_F(RingOnLoopback, ARingThatTheKernelCannotMakeIsAnErrorThatSaysWhy) {
+  const auto refused = Ring::create(interface_of("lo"), {.blocks = UINT32_MAX});
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().message, HasSubstr("choose a smaller --ring_mib"));
 }

@@ -1,6 +1,6 @@
-// The configuration of testimonyd: a JSON array of objects, one for each socket, in the format of the
-// original daemon (/etc/testimony.conf), read by the same rules: keys in any case, unknown keys and
-// what follows the array ignored, null is as good as leaving out.
+// The configuration of testimonyd: a JSON array of objects, one for each socket, in the format of
+// the original daemon (/etc/testimony.conf), read by the same rules: keys in any case, unknown keys
+// and what follows the array ignored, null is as good as leaving out.
 //
 // Plain values; nothing here looks at the machine but for accounts and the page size.
 #pragma once
@@ -30,8 +30,8 @@ struct SocketConfig {
 
   // Additions of this daemon.
   bool promiscuous = true;
-  uint32_t reserve_blocks = 0;   // how near the kernel may come to a block that is held
-  uint32_t max_hold_ms = 0;      // how long a client may hold a block; 0: as long as there is room
+  uint32_t reserve_blocks = 0;  // how near the kernel may come to a block that is held
+  uint32_t max_hold_ms = 0;     // how long a client may hold a block; 0: as long as there is room
   uint32_t clients_max = 0;
 
   bool operator==(const SocketConfig&) const = default;
@@ -51,7 +51,6 @@ struct Config {
 };
 
 // All problems, in the order of their places.
-[[nodiscard]] std::expected<Config, std::vector<ConfigProblem>> parse_config(
-    std::string_view text);
+[[nodiscard]] std::expected<Config, std::vector<ConfigProblem>> parse_config(std::string_view text);
 
 }  // namespace clerk
