@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/sinks/syslog_sink.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -92,11 +93,19 @@ Result<LogLevel> parse_log_level(std::string_view text) {
   return fail("--log_level {}: there is no such level; choose debug, info, warn or error", text);
 }
 
-void start_log() {
-  auto logger = std::make_shared<spdlog::logger>("clerk", std::make_shared<UnwaitingSink>());
+void start_log(const std::string& program) {
+  auto logger = std::make_shared<spdlog::logger>(program, std::make_shared<UnwaitingSink>());
   logger->set_formatter(
       create_formatter(is_journal(STDERR_FILENO) ? kJournalPattern : kPlainPattern));
   logger->set_error_handler([](const std::string&) {});  // by default it writes to stderr
+  spdlog::set_default_logger(std::move(logger));
+}
+
+void log_to_syslog() {
+  const auto before = spdlog::default_logger();
+  auto logger = spdlog::syslog_logger_mt(before->name() + " to syslog", before->name(), LOG_PID,
+                                         LOG_DAEMON, false);
+  logger->set_level(before->level());
   spdlog::set_default_logger(std::move(logger));
 }
 

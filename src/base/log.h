@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "base/error.h"
@@ -25,7 +26,11 @@ enum class LogLevel : uint8_t { Debug, Info, Warn, Error };
 [[nodiscard]] Result<LogLevel> parse_log_level(std::string_view text);
 
 // Sets the program's default spdlog logger, at level info. Call once, before anything is logged.
-void start_log();
+// `program` begins each line.
+void start_log(const std::string& program = "clerk");
+
+// From now on lines go to syslog(3), facility daemon, instead of stderr.
+void log_to_syslog();
 
 // Lets events of this level and the graver ones through.
 void set_log_level(LogLevel level);

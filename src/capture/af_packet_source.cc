@@ -207,8 +207,7 @@ Result<void> AfPacketInterface::open_rings(const NetworkInterface& interface) {
   return {};
 }
 
-Result<AfPacketInterface::Rings> AfPacketInterface::make_rings(
-    const NetworkInterface& interface) const {
+Result<AfPacketInterface::Rings> AfPacketInterface::make_rings(const NetworkInterface& interface) {
   const KernelFilter filter =
       TRY(compile_kernel_filter(options_.filter, options_.snaplen, name_, interface));
   TRY(check_possible());
@@ -221,7 +220,7 @@ Result<AfPacketInterface::Rings> AfPacketInterface::make_rings(
     for (size_t i = 1; i < rings.size(); ++i)
       TRY(rings[i]->join_group(options_.fanout, group));
   }
-  if (options_.promiscuous) TRY(rings.front()->be_promiscuous(interface));
+  if (options_.promiscuous) promiscuity_ = TRY(Promiscuity::ask(interface));
   for (const auto& ring : rings)
     TRY(ring->listen(filter));
   return rings;

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "capture/promiscuity.h"
 #include "capture/ring.h"
 #include "capture/source.h"
 
@@ -61,7 +62,7 @@ class AfPacketInterface {
 
   Result<void> open_first();
   Result<void> open_rings(const NetworkInterface& interface);
-  Result<Rings> make_rings(const NetworkInterface& interface) const;
+  Result<Rings> make_rings(const NetworkInterface& interface);
   void try_to_reopen();
   [[nodiscard]] Result<void> check_possible() const;
   void warn_of_offloads() const;
@@ -72,6 +73,7 @@ class AfPacketInterface {
 
   std::mutex mutex_;  // guards all below
   Rings fresh_;       // opened, and not taken by their members yet
+  Promiscuity promiscuity_;
   size_t open_rings_ = 0;
   bool is_removed_ = false;
   bool is_up_ = true;

@@ -134,14 +134,6 @@ Result<void> Ring::join_group(Fanout mode, uint16_t group) {
   return set_fanout(uint32_t{std::to_underlying(mode)} << 16 | group);
 }
 
-Result<void> Ring::be_promiscuous(const NetworkInterface& interface) {
-  packet_mreq request{};
-  request.mr_ifindex = interface.index;
-  request.mr_type = PACKET_MR_PROMISC;
-  if (set_option(socket_.get(), PACKET_ADD_MEMBERSHIP, request)) return {};
-  return fail("cannot become promiscuous: {}; it can be done without", errno_text(errno));
-}
-
 Result<void> Ring::set_filter(const KernelFilter& filter) {
   if (filter.size() > BPF_MAXINSNS)
     return fail("the filter takes {} instructions, and the kernel no more than {}", filter.size(),

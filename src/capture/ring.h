@@ -50,6 +50,13 @@ struct RingStatistics {
   uint64_t packets = 0;
   uint64_t drops = 0;
   uint64_t freezes = 0;  // how often there was no room any more
+
+  RingStatistics& operator+=(const RingStatistics& other) {
+    packets += other.packets;
+    drops += other.drops;
+    freezes += other.freezes;
+    return *this;
+  }
 };
 
 class Ring {
@@ -67,9 +74,6 @@ class Ring {
   // Founds a fanout group with an identifier that nobody uses, and returns that.
   Result<uint16_t> found_group(Fanout mode);
   Result<void> join_group(Fanout mode, uint16_t group);
-
-  // Asks the device for packets that are not addressed to it, as long as this ring lives.
-  Result<void> be_promiscuous(const NetworkInterface& interface);
 
   Result<void> listen(const KernelFilter& filter);
 

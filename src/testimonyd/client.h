@@ -1,0 +1,50 @@
+// A client of the daemon: its connection, what it has said, and what it has got.
+//
+// One thread.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+#include "testimonyd/client_protocol.h"
+#include "testimonyd/connection.h"
+#include "testimonyd/event_loop.h"
+
+namespace clerk {
+
+class SharedRing;
+
+struct Client {
+  using Clock = std::chrono::steady_clock;
+
+  Client(uint64_t client_number, UniqueFd socket, Clock::time_point now)
+      : number(client_number), connection(std::move(socket)), since(now) {}
+
+  // What the client does not take yet is sent when it does.
+  void send(std::span<const uint8_t> octets) {
+    if (!is_over && !connection.send(octets)) is_over = true;
+    await_events();
+  }
+  void flush() {
+    if (!is_over && !connection.flush()) is_over = true;
+    await_events();
+  }
+
+  uint64_t number;  // counts the clients of a socket from 1
+  Connection connection;
+  ClientProtocol protocol;
+  Clock::time_point since;
+  Clock::time_point deadline = Clock::time_point::max();  // of a message that is not whole
+  SharedRing* ring = nullptr;                             // once it has joined one
+  uint64_t blocks_sent = 0;
+  uint64_t blocks_returned = 0;
+  bool is_over = false;  // to be closed as soon as nobody looks at it
+  EventLoop::Watch watch;
+
+ private:
+  void await_events() const {
+    watch.change(EPOLLIN | EPOLLRDHUP | (connection.has_unsent() ? EPOLLOUT : 0U));
+  }
+};
+
+}  // namespace clerk

@@ -1,0 +1,210 @@
+#include "testimonyd/daemon.h"
+
+#include <linux/capability.h>
+#include <spdlog/spdlog.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <filesystem>
+
+#include "base/read_file.h"
+
+namespace clerk {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr size_t kConfigOctetsMax = size_t{1} << 20;
+
+// For one who asks for statistics, and how many may do so at a time.
+constexpr seconds kInquiryPatience{5};
+constexpr size_t kInquiriesMax = 16;
+
+constexpr std::array kSignals{SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+
+// Counters are no secret, and whoever collects them is seldom root.
+constexpr mode_t kForEverybody = 0666;
+
+// Whether this user may make and remove sockets there, without a capability.
+bool is_directory_writable(const std::string& socket_path) {
+  const auto parent = std::filesystem::path(socket_path).parent_path();
+  struct stat status{};
+  if (::stat(parent.empty() ? "." : parent.c_str(), &status) != 0) return true;
+  if (status.st_uid == ::geteuid()) return (status.st_mode & S_IWUSR) != 0;
+  return (status.st_mode & S_IWOTH) != 0;
+}
+
+}  // namespace
+
+Result<Config> load_config(const std::string& path) {
+  const std::string text = TRY(read_file(path, kConfigOctetsMax));
+  auto config = parse_config(text);
+  const auto place = [&path](const ConfigProblem& problem) {
+    return fmt::format("{}:{}:{}", path, problem.line, problem.column);
+  };
+  if (config) {
+    for (const ConfigProblem& warning : config->warnings)
+      spdlog::warn("{}: {}", place(warning), warning.message);
+    return *std::move(config);
+  }
+  for (const ConfigProblem& problem : config.error())
+    spdlog::error("{}: {}", place(problem), problem.message);
+  return fail("{}: the configuration has {} error{} (testimonyd --check looks at one)", path,
+              config.error().size(), config.error().size() == 1 ? "" : "s");
+}
+
+std::vector<int> kept_capabilities(const Config& config, const DaemonOptions& options) {
+  std::vector<int> kept{CAP_NET_RAW, CAP_CHOWN};
+  const bool are_writable =
+      is_directory_writable(options.stats_path) &&
+      std::ranges::all_of(config.sockets, is_directory_writable, &SocketConfig::socket_name);
+  if (!are_writable) kept.push_back(CAP_DAC_OVERRIDE);
+  return kept;
+}
+
+Result<std::unique_ptr<Daemon>> Daemon::open(const Config& config, const DaemonOptions& options) {
+  EventLoop loop = TRY(EventLoop::create());
+  std::unique_ptr<Daemon> daemon(new Daemon(options, std::move(loop)));
+  TRY(daemon->open_all(config));
+  return daemon;
+}
+
+Result<void> Daemon::open_all(const Config& config) {
+  TRY(watch_signals());
+  for (const SocketConfig& socket : config.sockets)
+    interfaces_.push_back(TRY(SharedInterface::open(socket, loop_)));
+  if (!options_.stats_path.empty()) TRY(open_stats_socket());
+  return {};
+}
+
+void Daemon::run() {
+  spdlog::info("serving {} socket{}", interfaces_.size(), interfaces_.size() == 1 ? "" : "s");
+  while (!is_ending_) {
+    loop_.wait(patience());
+    const auto now = Clock::now();
+    for (const auto& interface : interfaces_)
+      interface->work(now);
+    end_overdue_inquiries(now);
+  }
+  log_stats();
+}
+
+// To the next deadline, and a little more, so that it has passed then.
+milliseconds Daemon::patience() const {
+  const auto now = Clock::now();
+  auto deadline = now + seconds(1);
+  for (const auto& interface : interfaces_)
+    deadline = std::min(deadline, interface->deadline());
+  return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(deadline - now));
+}
+
+Result<void> Daemon::watch_signals() {
+  sigset_t set;
+  ::sigemptyset(&set);
+  for (const int number : kSignals)
+    ::sigaddset(&set, number);
+  ::sigprocmask(SIG_BLOCK, &set, nullptr);
+  signals_ = UniqueFd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!signals_) return fail("signalfd: {}", errno_text(errno));
+  signals_watch_ =
+      TRY(loop_.watch(signals_.get(), EPOLLIN, [this](uint32_t) { handle_signals(); }));
+  return {};
+}
+
+void Daemon::handle_signals() {
+  signalfd_siginfo signal{};
+  while (::read(signals_.get(), &signal, sizeof signal) == sizeof signal) {
+    switch (static_cast<int>(signal.ssi_signo)) {
+      case SIGHUP: reread_config(); break;
+      case SIGUSR1: log_stats(); break;
+      default: is_ending_ = true;
+    }
+  }
+}
+
+void Daemon::reread_config() {
+  const auto config = load_config(options_.config_path);
+  if (!config) return spdlog::error("{}; going on as before", config.error().message);
+  apply(*config);
+}
+
+// What goes, goes first: its memory and its path may be wanted again.
+void Daemon::apply(const Config& config) {
+  const size_t before = interfaces_.size();
+  std::erase_if(interfaces_, [&](const auto& interface) {
+    return std::ranges::find(config.sockets, interface->config()) == config.sockets.end();
+  });
+  const size_t kept = interfaces_.size();
+  size_t failed = 0;
+  for (const SocketConfig& socket : config.sockets) {
+    const bool is_there = std::ranges::any_of(
+        interfaces_, [&](const auto& interface) { return interface->config() == socket; });
+    if (is_there) continue;
+    auto opened = SharedInterface::open(socket, loop_);
+    if (opened) {
+      interfaces_.push_back(*std::move(opened));
+      continue;
+    }
+    spdlog::error("{}; it is not served (SIGHUP tries again)", opened.error().message);
+    ++failed;
+  }
+  spdlog::info("the configuration was read again: {} kept, {} ended, {} begun, {} failed", kept,
+               before - kept, interfaces_.size() - kept, failed);
+}
+
+// Statistics
+
+DaemonStats Daemon::stats() const {
+  const auto now = Clock::now();
+  DaemonStats stats{.uptime_seconds = std::chrono::duration<double>(now - start_).count()};
+  stats.sockets.reserve(interfaces_.size());
+  for (const auto& interface : interfaces_)
+    stats.sockets.push_back(interface->stats(now));
+  return stats;
+}
+
+void Daemon::log_stats() {
+  for (const std::string& line : to_lines(stats()))
+    spdlog::info("{}", line);
+}
+
+Result<void> Daemon::open_stats_socket() {
+  auto listener = Listener::open({.path = options_.stats_path, .mode = kForEverybody});
+  if (!listener) return fail("--stats_socket {}", listener.error().message);
+  stats_listener_.emplace(*std::move(listener));
+  stats_watch_ = TRY(loop_.watch(stats_listener_->fd(), EPOLLIN | EPOLLET,
+                                 [this](uint32_t) { answer_inquiries(); }));
+  return {};
+}
+
+void Daemon::answer_inquiries() {
+  for (;;) {
+    auto accepted = stats_listener_->accept();
+    if (!accepted || !*accepted) return;
+    if (inquiries_.size() >= kInquiriesMax) continue;
+    auto inquiry =
+        std::make_unique<Inquiry>(*std::move(*accepted), Clock::now() + kInquiryPatience);
+    Connection& connection = inquiry->connection;
+    const std::string text = to_json(stats());
+    const bool is_open =
+        connection.send({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
+    if (!is_open || !connection.has_unsent()) continue;
+    auto watch = loop_.watch(connection.fd(), EPOLLOUT, [this, &connection](uint32_t) {
+      if (!connection.flush() || !connection.has_unsent()) inquiries_.erase(connection.fd());
+    });
+    if (!watch) continue;
+    inquiry->watch = *std::move(watch);
+    inquiries_.emplace(connection.fd(), std::move(inquiry));
+  }
+}
+
+void Daemon::end_overdue_inquiries(Clock::time_point now) {
+  std::erase_if(inquiries_, [now](const auto& entry) { return now >= entry.second->deadline; });
+}
+
+}  // namespace clerk

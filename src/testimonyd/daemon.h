@@ -1,0 +1,92 @@
+// The daemon: every socket of the configuration, what signals ask for, and the statistics.
+//
+//   SIGHUP            reads the configuration again; what did not change goes on undisturbed
+//   SIGUSR1           writes the counters to the log
+//   SIGTERM, SIGINT   ends
+//
+// One thread, which sleeps unless something happens, and looks around each second.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "testimonyd/config.h"
+#include "testimonyd/connection.h"
+#include "testimonyd/event_loop.h"
+#include "testimonyd/listener.h"
+#include "testimonyd/shared_interface.h"
+#include "testimonyd/stats.h"
+
+namespace clerk {
+
+struct DaemonOptions {
+  std::string config_path;  // for SIGHUP
+  std::string stats_path;   // empty: no socket for statistics
+};
+
+class Daemon {
+ public:
+  // Opens everything. Errors name the socket at fault.
+  static Result<std::unique_ptr<Daemon>> open(const Config& config, const DaemonOptions& options);
+
+  // Works until a signal ends it.
+  void run();
+
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+  ~Daemon() = default;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  // Somebody who asked for the statistics, until they have taken them.
+  struct Inquiry {
+    Inquiry(UniqueFd socket, Clock::time_point until)
+        : connection(std::move(socket)), deadline(until) {}
+
+    Connection connection;
+    Clock::time_point deadline;
+    EventLoop::Watch watch;
+  };
+
+  explicit Daemon(DaemonOptions options, EventLoop loop)
+      : options_(std::move(options)), loop_(std::move(loop)), start_(Clock::now()) {}
+
+  Result<void> open_all(const Config& config);
+  Result<void> watch_signals();
+  Result<void> open_stats_socket();
+  void handle_signals();
+  void reread_config();
+  void apply(const Config& config);
+  void log_stats();
+  void answer_inquiries();
+  void end_overdue_inquiries(Clock::time_point now);
+  [[nodiscard]] std::chrono::milliseconds patience() const;
+  [[nodiscard]] DaemonStats stats() const;
+
+  DaemonOptions options_;
+  EventLoop loop_;
+  Clock::time_point start_;
+  std::vector<std::unique_ptr<SharedInterface>> interfaces_;
+  UniqueFd signals_;  // signalfd(2)
+  EventLoop::Watch signals_watch_;
+  std::optional<Listener> stats_listener_;
+  EventLoop::Watch stats_watch_;
+  std::map<int, std::unique_ptr<Inquiry>> inquiries_;  // by descriptor
+  bool is_ending_ = false;
+};
+
+// Reads and checks the configuration at a path. What is wrong with it is logged, with its places.
+[[nodiscard]] Result<Config> load_config(const std::string& path);
+
+// The capabilities of <linux/capability.h> that the daemon keeps: to make rings anew, to give
+// sockets to their owners, and where it may not write to a socket's directory otherwise, to do
+// that.
+[[nodiscard]] std::vector<int> kept_capabilities(const Config& config,
+                                                 const DaemonOptions& options);
+
+}  // namespace clerk
