@@ -1,4 +1,4 @@
-// Helps people who nearly know a flag.
+// Helps people who nearly know a word: a flag, or a key of a file.
 #pragma once
 
 #include <optional>

@@ -1,4 +1,4 @@
-#include "clerk/spelling.h"
+#include "base/spelling.h"
 
 #include <algorithm>
 #include <numeric>
