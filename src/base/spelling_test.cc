@@ -37,6 +37,13 @@ TEST(Spelling, HasNoAnswerToAnotherWord) {
   EXPECT_EQ(nearest("", flags), std::nullopt);
 }
 
+TEST(Spelling, AllowsAsManyEditsAsItIsTold) {
+  const std::vector<std::string> keys{"user", "group"};
+  EXPECT_EQ(nearest("usr", keys, 1), "user");
+  EXPECT_EQ(nearest("name", keys), "user");
+  EXPECT_EQ(nearest("name", keys, 2), std::nullopt);
+}
+
 TEST(Spelling, AgreesWithTheDefinitionOfTheDistance) {
   std::mt19937 random(1);
   const auto word = [&] {
