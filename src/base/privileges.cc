@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <type_traits>
 #include <vector>
 
 namespace clerk {
@@ -21,37 +22,48 @@ constexpr uid_t kNoUser = ~uid_t{0};  // setresuid takes it for "leave as it is"
 
 using Capabilities = std::vector<unsigned>;
 
-// `look_up` is getpwnam_r or getpwuid_r, which want a buffer of unknown size.
-template <typename LookUp>
-Result<std::optional<Account>> look_up_account(LookUp look_up) {
+Account value_of(const passwd& entry) { return {entry.pw_name, entry.pw_uid, entry.pw_gid}; }
+gid_t value_of(const group& entry) { return entry.gr_gid; }
+
+// `look_up` is getpwnam_r or one of its kind, which want a buffer of unknown size.
+template <typename Entry, typename LookUp>
+auto look_up_entry(LookUp look_up) -> Result<std::optional<decltype(value_of(Entry{}))>> {
   std::vector<char> buffer(1024);
-  passwd entry{};
-  passwd* found = nullptr;
+  Entry entry{};
+  Entry* found = nullptr;
   int error = look_up(&entry, buffer.data(), buffer.size(), &found);
   while (error == ERANGE) {
     buffer.resize(buffer.size() * 2);
     error = look_up(&entry, buffer.data(), buffer.size(), &found);
   }
-  if (found != nullptr) return Account{found->pw_name, found->pw_uid, found->pw_gid};
+  if (found != nullptr) return value_of(*found);
   // "Not there" has many numbers, see getpwnam(3); these mean that nobody could look.
   if (error == EIO || error == EMFILE || error == ENFILE || error == ENOMEM)
     return fail("the accounts cannot be read: {}", errno_text(error));
-  return std::nullopt;
+  return std::optional<decltype(value_of(Entry{}))>();
 }
 
 Result<std::optional<Account>> account_named(const std::string& name) {
-  return look_up_account([&](passwd* entry, char* buffer, size_t size, passwd** found) {
+  return look_up_entry<passwd>([&](passwd* entry, char* buffer, size_t size, passwd** found) {
     return ::getpwnam_r(name.c_str(), entry, buffer, size, found);
   });
 }
 
 Result<std::optional<Account>> account_of(uid_t user) {
-  return look_up_account([&](passwd* entry, char* buffer, size_t size, passwd** found) {
+  return look_up_entry<passwd>([&](passwd* entry, char* buffer, size_t size, passwd** found) {
     return ::getpwuid_r(user, entry, buffer, size, found);
   });
 }
 
-std::optional<uid_t> parse_user(const std::string& text) {
+Result<std::optional<gid_t>> group_named(const std::string& name) {
+  return look_up_entry<group>([&](group* entry, char* buffer, size_t size, group** found) {
+    return ::getgrnam_r(name.c_str(), entry, buffer, size, found);
+  });
+}
+
+// Of a user or a group.
+static_assert(std::is_same_v<uid_t, gid_t>);
+std::optional<uid_t> parse_number(const std::string& text) {
   uid_t user = kNoUser;
   const char* const end = text.data() + text.size();
   const auto [at, error] = std::from_chars(text.data(), end, user);
@@ -62,7 +74,7 @@ std::optional<uid_t> parse_user(const std::string& text) {
 // Names first: an account may be called 1000.
 Result<Account> find_any_account(const std::string& name) {
   if (auto named = TRY(account_named(name))) return *std::move(named);
-  const auto user = parse_user(name);
+  const auto user = parse_number(name);
   if (!user)
     return fail("no such account; name one that `getent passwd` lists, or a numeric user id");
   if (auto numbered = TRY(account_of(*user))) return *std::move(numbered);
@@ -190,6 +202,12 @@ Result<Account> find_account(const std::string& name) {
   auto account = find_any_account(name);
   if (!account) return fail("--user {}: {}", name, account.error().message);
   return account;
+}
+
+Result<gid_t> find_group(const std::string& name) {
+  if (const auto named = TRY(group_named(name))) return *named;
+  if (const auto number = parse_number(name)) return *number;
+  return fail("no such group; name one that `getent group` lists, or a numeric group id");
 }
 
 Account unprivileged_account() {

@@ -30,6 +30,9 @@ struct Account {
 // group of the same number, as containers without a password file need it.
 [[nodiscard]] Result<Account> find_account(const std::string& name);
 
+// The group of a name or a number, as above. Errors do not name it.
+[[nodiscard]] Result<gid_t> find_group(const std::string& name);
+
 // What root becomes when --user is left out: the account `clerk` where there is one, otherwise
 // `nobody`.
 [[nodiscard]] Account unprivileged_account();

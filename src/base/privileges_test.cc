@@ -164,6 +164,20 @@ TEST(Account, OthersAreRefusedByName) {
   }
 }
 
+TEST(Group, IsFoundByNameAndByNumber) {
+  EXPECT_EQ(find_group("root").value(), 0U);
+  EXPECT_EQ(find_group("0").value(), 0U);
+  EXPECT_EQ(find_group("48151623").value(), 48'151'623U);
+}
+
+TEST(Group, OthersAreRefused) {
+  for (const char* name : {"", "no-such-group", "-1", "4294967295", "4294967296"}) {
+    const auto group = find_group(name);
+    ASSERT_FALSE(group) << name;
+    EXPECT_THAT(group.error().message, StartsWith("no such group"));
+  }
+}
+
 TEST(Account, TheUnprivilegedOneIsClerkOrNobody) {
   const Account account = unprivileged_account();
   EXPECT_EQ(account.name, ::getpwnam("clerk") != nullptr ? "clerk" : "nobody");

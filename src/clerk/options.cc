@@ -6,8 +6,8 @@
 #include <thread>
 
 #include "base/cpu_list.h"
+#include "base/spelling.h"
 #include "capture/packet_filter.h"
-#include "clerk/spelling.h"
 #include "clerk/version.h"
 
 namespace clerk {

@@ -2,17 +2,26 @@
 // the original daemon (/etc/testimony.conf), read by the same rules: keys in any case, unknown keys
 // and what follows the array ignored, null is as good as leaving out.
 //
-// Plain values; nothing here looks at the machine but for accounts and the page size.
+// The keys themselves are in config_keys.h; config_reader.h takes the JSON apart, and what is left
+// to say about the values is said here. Plain values; the machine is asked for accounts, the page
+// size and whether libpcap understands a filter, nothing else.
 #pragma once
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/error.h"
+
 namespace clerk {
+
+// A configuration is typed by hand; whatever is longer is another file.
+inline constexpr size_t kConfigOctetsMax = size_t{1} << 20;
 
 // One socket and the rings behind it.
 struct SocketConfig {
@@ -34,23 +43,62 @@ struct SocketConfig {
   uint32_t max_hold_ms = 0;     // how long a client may hold a block; 0: as long as there is room
   uint32_t clients_max = 0;
 
+  // Of all its rings together.
+  [[nodiscard]] uint64_t octets() const { return uint64_t{block_octets} * blocks * fanout_size; }
+
   bool operator==(const SocketConfig&) const = default;
 };
 
-// Something wrong with the configuration, and where. Lines and columns count from 1, columns in
-// octets.
+// Lines and columns count from 1, columns in octets.
+struct ConfigPlace {
+  size_t line = 1;
+  size_t column = 1;
+
+  auto operator<=>(const ConfigPlace&) const = default;
+};
+
+enum class ConfigSeverity : uint8_t { Warning, Error };
+
+// Something about the configuration that its author must know, or should, and where.
 struct ConfigProblem {
   size_t line = 0;
   size_t column = 0;
   std::string message;
+  ConfigSeverity severity = ConfigSeverity::Error;
+
+  bool operator==(const ConfigProblem&) const = default;
+};
+
+// "FILE:LINE:COLUMN: error: text", as compilers write it and editors understand it.
+[[nodiscard]] std::string describe(std::string_view file, const ConfigProblem& problem);
+
+// Where a socket's configuration says what the machine may contradict.
+struct SocketPlaces {
+  ConfigPlace socket_name;
+  ConfigPlace interface;
+  ConfigPlace blocks;
+  ConfigPlace filter;
 };
 
 struct Config {
   std::vector<SocketConfig> sockets;
+  std::vector<SocketPlaces> places;     // one for each of `sockets`
   std::vector<ConfigProblem> warnings;  // such as unknown keys
 };
 
-// All problems, in the order of their places.
-[[nodiscard]] std::expected<Config, std::vector<ConfigProblem>> parse_config(std::string_view text);
+// What the rules ask of the machine. Errors say what is wrong without naming the key.
+struct ConfigMachine {
+  size_t page_octets;
+  std::function<Result<void>(const std::string&)> find_user;
+  std::function<Result<void>(const std::string&)> find_group;
+  std::function<Result<void>(const std::string&)> check_filter;
+};
+
+[[nodiscard]] ConfigMachine this_machine();
+
+// All problems, in the order of their places; warnings are among them when there is an error, too.
+// A filter that names hosts makes libpcap look them up.
+[[nodiscard]] std::expected<Config, std::vector<ConfigProblem>> parse_config(
+    std::string_view text, const ConfigMachine& machine = this_machine());
 
 }  // namespace clerk

@@ -19,8 +19,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr size_t kConfigOctetsMax = size_t{1} << 20;
-
 // For one who asks for statistics, and how many may do so at a time.
 constexpr seconds kInquiryPatience{5};
 constexpr size_t kInquiriesMax = 16;
@@ -44,18 +42,13 @@ bool is_directory_writable(const std::string& socket_path) {
 Result<Config> load_config(const std::string& path) {
   const std::string text = TRY(read_file(path, kConfigOctetsMax));
   auto config = parse_config(text);
-  const auto place = [&path](const ConfigProblem& problem) {
-    return fmt::format("{}:{}:{}", path, problem.line, problem.column);
-  };
-  if (config) {
-    for (const ConfigProblem& warning : config->warnings)
-      spdlog::warn("{}: {}", place(warning), warning.message);
-    return *std::move(config);
+  for (const ConfigProblem& problem : config ? config->warnings : config.error()) {
+    const bool is_error = problem.severity == ConfigSeverity::Error;
+    spdlog::log(is_error ? spdlog::level::err : spdlog::level::warn, "{}:{}:{}: {}", path,
+                problem.line, problem.column, problem.message);
   }
-  for (const ConfigProblem& problem : config.error())
-    spdlog::error("{}: {}", place(problem), problem.message);
-  return fail("{}: the configuration has {} error{} (testimonyd --check looks at one)", path,
-              config.error().size(), config.error().size() == 1 ? "" : "s");
+  if (!config) return fail("{}: cannot be used (testimonyd --check looks at one)", path);
+  return *std::move(config);
 }
 
 std::vector<int> kept_capabilities(const Config& config, const DaemonOptions& options) {

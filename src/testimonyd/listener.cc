@@ -1,7 +1,6 @@
 #include "testimonyd/listener.h"
 
 #include <fcntl.h>
-#include <grp.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -9,11 +8,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <chrono>
 #include <filesystem>
 #include <thread>
-#include <vector>
 
 #include "base/privileges.h"
 
@@ -74,24 +71,15 @@ Result<void> remove_dead_socket(const std::string& path, const sockaddr_un& addr
   return fail("{}: cannot remove the socket that an earlier run left: {}", path, errno_text(errno));
 }
 
-Result<gid_t> group_id(const std::string& name) {
-  std::vector<char> buffer(1 << 16);
-  group entry{};
-  group* found = nullptr;
-  ::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
-  if (found != nullptr) return found->gr_gid;
-  gid_t number = 0;
-  const char* const end = name.data() + name.size();
-  const auto [at, error] = std::from_chars(name.data(), end, number);
-  if (error == std::errc{} && at == end) return number;
-  return fail("there is no group {}", name);
-}
-
 Result<void> give_to_owner(const ListenerOptions& options) {
   uid_t user = kSameUser;
   gid_t group = kSameGroup;
   if (!options.user.empty()) user = TRY(find_account(options.user)).user;
-  if (!options.group.empty()) group = TRY(group_id(options.group));
+  if (!options.group.empty()) {
+    const auto found = find_group(options.group);
+    if (!found) return fail("group {}: {}", options.group, found.error().message);
+    group = *found;
+  }
   const char* path = options.path.c_str();
   // The mode first: it is the owner's to change.
   if (::chmod(path, options.mode) != 0) return fail("{}: {}", options.path, errno_text(errno));

@@ -1,4 +1,4 @@
-#include "clerk/spelling.h"
+#include "base/spelling.h"
 
 #include <algorithm>
 #include <numeric>
@@ -25,9 +25,10 @@ size_t distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-std::optional<std::string> nearest(std::string_view word, std::span<const std::string> candidates) {
+std::optional<std::string> nearest(std::string_view word, std::span<const std::string> candidates,
+                                   size_t edits_max) {
   std::optional<std::string> best;
-  size_t best_distance = kEditsMax + 1;
+  size_t best_distance = edits_max + 1;
   for (const std::string& candidate : candidates) {
     const size_t candidate_distance = distance(word, candidate);
     if (candidate_distance >= best_distance) continue;

@@ -1,4 +1,4 @@
-#include "clerk/spelling.h"
+#include "base/spelling.h"
 
 #include <gtest/gtest.h>
 
@@ -35,6 +35,13 @@ TEST(Spelling, HasNoAnswerToAnotherWord) {
   EXPECT_EQ(nearest("--interface", flags), std::nullopt);
   EXPECT_EQ(nearest("--testimony", flags), std::nullopt);
   EXPECT_EQ(nearest("", flags), std::nullopt);
+}
+
+TEST(Spelling, AllowsAsManyEditsAsItIsTold) {
+  const std::vector<std::string> keys{"user", "group"};
+  EXPECT_EQ(nearest("usr", keys, 1), "user");
+  EXPECT_EQ(nearest("name", keys), "user");
+  EXPECT_EQ(nearest("name", keys, 2), std::nullopt);
 }
 
 TEST(Spelling, AgreesWithTheDefinitionOfTheDistance) {

@@ -1,0 +1,55 @@
+#include "testimonyd/config_problems.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/quote.h"
+
+namespace clerk {
+
+ConfigProblems::ConfigProblems(std::string_view text) {
+  for (size_t at = text.find('\n'); at != std::string_view::npos; at = text.find('\n', at + 1))
+    line_starts_.push_back(at + 1);
+}
+
+ConfigPlace ConfigProblems::place_of(size_t offset) const {
+  const auto next_line = std::ranges::upper_bound(line_starts_, offset);
+  const auto line = static_cast<size_t>(next_line - line_starts_.begin());
+  return {line, offset - *std::prev(next_line) + 1};
+}
+
+void ConfigProblems::error(size_t offset, std::string message) {
+  has_errors_ = true;
+  add(offset, std::move(message), ConfigSeverity::Error);
+}
+
+void ConfigProblems::warning(size_t offset, std::string message) {
+  add(offset, std::move(message), ConfigSeverity::Warning);
+}
+
+void ConfigProblems::add(size_t offset, std::string message, ConfigSeverity severity) {
+  const auto [line, column] = place_of(offset);
+  problems_.push_back({line, column, std::move(message), severity});
+}
+
+std::vector<ConfigProblem> ConfigProblems::take() {
+  std::ranges::stable_sort(problems_, {}, [](const ConfigProblem& problem) {
+    return ConfigPlace{problem.line, problem.column};
+  });
+  return std::move(problems_);
+}
+
+std::string quote_some(std::string_view text) {
+  constexpr size_t kShownMax = 120;  // longer than any name or path that makes sense
+  return text.size() <= kShownMax ? quote(text) : quote(text.substr(0, kShownMax)) + "...";
+}
+
+std::string describe(std::string_view file, const ConfigProblem& problem) {
+  const bool is_error = problem.severity == ConfigSeverity::Error;
+  return fmt::format("{}:{}:{}: {}: {}", file, problem.line, problem.column,
+                     is_error ? "error" : "warning", problem.message);
+}
+
+}  // namespace clerk
