@@ -6,9 +6,9 @@
 #include <thread>
 
 #include "base/cpu_list.h"
-#include "base/spelling.h"
 #include "capture/packet_filter.h"
 #include "clerk/version.h"
+#include "command_line/flags.h"
 
 namespace clerk {
 namespace {
@@ -177,18 +177,6 @@ Result<uint64_t> timeout(std::string_view flag, double seconds) {
               kTimeoutSecondsMax);
 }
 
-// --Some-flag=a-b becomes --Some_flag=a-b: one spelling is registered, both are accepted, also with
-// one dash, as the original clerk's flags were.
-void spell_as_registered(const CLI::App& app, std::string& argument) {
-  const size_t dashes = argument.starts_with("--") ? 2 : 1;
-  if (!argument.starts_with('-') || argument.size() <= dashes + 1) return;
-  const size_t name_end = std::min(argument.find('='), argument.size());
-  std::string name = argument.substr(dashes, name_end - dashes);
-  std::ranges::replace(name, '-', '_');
-  const bool known = app.get_option_no_throw("--" + name) != nullptr;
-  if (dashes == 2 || known) argument.replace(0, name_end, "--" + name);
-}
-
 void add_run_flags(CLI::App& app, Options& options, Raw& raw) {
   app.option_defaults()->group(kRunGroup);
   app.add_option("--user", options.user,
@@ -204,25 +192,8 @@ void add_run_flags(CLI::App& app, Options& options, Raw& raw) {
   app.set_help_flag("-h,--help", "print this and exit");
 }
 
-std::vector<std::string> known_flags(const CLI::App& app) {
-  std::vector<std::string> flags;
-  for (const CLI::Option* option : app.get_options()) {
-    for (const std::string& name : option->get_lnames())
-      flags.push_back("--" + name);
-  }
-  return flags;
-}
-
 Answer bad_usage(std::string_view what) {
   return {fmt::format("clerk: {} (clerk --help tells all flags)\n", what), kExitBadUsage};
-}
-
-// Other programs have flags of one letter: -i and -r, for example.
-std::optional<std::string> long_form(const std::string& flag,
-                                     const std::vector<std::string>& flags) {
-  const auto found = std::ranges::find_if(
-      flags, [&](const std::string& candidate) { return candidate.starts_with("-" + flag); });
-  return found == flags.end() ? std::nullopt : std::optional(*found);
 }
 
 // An argument that belongs to no flag.
@@ -233,12 +204,7 @@ Answer unknown_argument(const CLI::App& app, const std::string& argument) {
                     "capture --interface {}",
                     argument, argument, argument));
   }
-  const std::string name = argument.substr(0, argument.find('='));
-  const auto flags = known_flags(app);
-  const auto similar = name.size() == 2 ? long_form(name, flags) : nearest(name, flags);
-  return bad_usage(
-      fmt::format("unknown flag {}{}", name,
-                  similar ? fmt::format("; did you mean {}?", *similar) : std::string()));
+  return bad_usage(describe_unknown_flag(app, argument));
 }
 
 Result<ipfix::TimeUnit> time_unit(std::string_view text) {

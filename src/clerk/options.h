@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "capture/af_packet_source.h"
+#include "command_line/flags.h"
 #include "flow/enrich.h"
 #include "ipfix/timestamp.h"
 #include "sink/destination.h"
@@ -38,17 +39,6 @@ struct Options {
   [[nodiscard]] bool live() const { return !interfaces.empty(); }
 };
 
-// What to print instead of running, and the exit status that goes with it: help and version on
-// stdout (0), bad usage on stderr (2).
-struct Answer {
-  std::string text;
-  int exit_status;
-};
-
 std::variant<Options, Answer> parse_command_line(int argc, const char* const* argv);
-
-inline constexpr int kExitDone = 0;
-inline constexpr int kExitFailed = 1;
-inline constexpr int kExitBadUsage = 2;
 
 }  // namespace clerk

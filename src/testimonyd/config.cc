@@ -311,8 +311,9 @@ Result<void> find_user(const std::string& name) {
 }
 
 Result<void> check_group(const std::string& name) {
-  TRY(find_group(name));
-  return {};
+  const auto found = find_group(name);
+  if (found) return {};
+  return std::unexpected(found.error());
 }
 
 Result<void> check_filter(const std::string& expression) {

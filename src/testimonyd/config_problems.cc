@@ -30,15 +30,17 @@ void ConfigProblems::warning(size_t offset, std::string message) {
 }
 
 void ConfigProblems::add(size_t offset, std::string message, ConfigSeverity severity) {
-  const auto [line, column] = place_of(offset);
-  problems_.push_back({line, column, std::move(message), severity});
+  const ConfigPlace place = place_of(offset);
+  problems_.emplace(place, ConfigProblem{place.line, place.column, std::move(message), severity});
 }
 
 std::vector<ConfigProblem> ConfigProblems::take() {
-  std::ranges::stable_sort(problems_, {}, [](const ConfigProblem& problem) {
-    return ConfigPlace{problem.line, problem.column};
-  });
-  return std::move(problems_);
+  std::vector<ConfigProblem> taken;
+  taken.reserve(problems_.size());
+  for (auto& [place, problem] : problems_)
+    taken.push_back(std::move(problem));
+  problems_.clear();
+  return taken;
 }
 
 std::string quote_some(std::string_view text) {

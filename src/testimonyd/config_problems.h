@@ -2,6 +2,7 @@
 // columns, and what was found in any order is told in the order of the text.
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,7 +30,7 @@ class ConfigProblems {
   void add(size_t offset, std::string message, ConfigSeverity severity);
 
   std::vector<size_t> line_starts_{0};
-  std::vector<ConfigProblem> problems_;
+  std::multimap<ConfigPlace, ConfigProblem> problems_;  // of one place as they were found
   bool has_errors_ = false;
 };
 
