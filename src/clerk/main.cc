@@ -63,10 +63,12 @@ Result<Interfaces> open_interfaces(const Options& options) {
   return interfaces;
 }
 
-std::vector<PacketSource*> sources_of(const Interfaces& interfaces) {
-  std::vector<PacketSource*> sources;
-  for (const auto& interface : interfaces)
-    std::ranges::copy(interface->sources(), std::back_inserter(sources));
+std::vector<LiveSource> sources_of(const Interfaces& interfaces) {
+  std::vector<LiveSource> sources;
+  for (const auto& interface : interfaces) {
+    for (PacketSource* source : interface->sources())
+      sources.push_back({.source = source});
+  }
   return sources;
 }
 
