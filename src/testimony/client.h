@@ -12,8 +12,8 @@
 //   }
 //
 // A ring has `fanout_size` parts, each with its own share of the traffic: to see all of it, connect
-// once to each index. Blocks are lent: while a client keeps one the kernel cannot fill it again, and
-// the daemon ends the connection of a client that keeps blocks too long. Give every block back
+// once to each index. Blocks are lent: while a client keeps one the kernel cannot fill it again,
+// and the daemon ends the connection of a client that keeps blocks too long. Give every block back
 // soon, in any order. The ring is mapped read-only; the kernel and the daemon write to it.
 //
 // When a connection ends, destroy the Client before connecting anew, and never let a child process

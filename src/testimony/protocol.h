@@ -50,6 +50,10 @@ inline constexpr size_t kValueOctetsMax = 0xffff;
 // What the kernel lets into one fanout group (PACKET_FANOUT_MAX).
 inline constexpr uint32_t kFanoutSizeMax = 1U << 16;
 
+// Twice what the kernel makes where a page is 4 KiB: its table of blocks is one allocation of
+// 4 MiB. Bounds what a client remembers of each block.
+inline constexpr uint32_t kBlocksMax = 1U << 20;
+
 struct Message {
   uint32_t word = 0;
   std::span<const uint8_t> value;  // of a TLV; valid until the reader is used again
@@ -66,6 +70,10 @@ class MessageReader {
 
   // The next message that is whole.
   std::optional<Message> next();
+
+  // The next octet, where the protocol has one that is no message, and whether one is there.
+  [[nodiscard]] std::optional<uint8_t> peek_octet() const;
+  void skip_octet() { ++start_; }
 
   // Octets of a message that is not whole yet: behind the last next().
   [[nodiscard]] size_t octets_left() const { return octets_.size() - start_; }
