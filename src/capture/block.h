@@ -2,9 +2,9 @@
 // in memory that the kernel wrote and that stays valid until the block is returned. Its layout is
 // drawn in testimony/block_walker.h.
 //
-// BlockReader walks the chain and gives out views, a few at a time. Nothing in a block, which others
-// may write to, can lead outside it: a chain that breaks ends there, and packets_left() tells how
-// many were announced behind the break. One thread at a time.
+// BlockReader walks the chain and gives out views, a few at a time. Nothing in a block, which
+// others may write to, can lead outside it: a chain that breaks ends there, and packets_left()
+// tells how many were announced behind the break. One thread at a time.
 #pragma once
 
 #include <cstddef>

@@ -10,6 +10,12 @@ namespace {
 constexpr auto kPauseMin = std::chrono::milliseconds(100);
 constexpr auto kPauseMax = std::chrono::seconds(5);
 
+// A hostile daemon may claim any sequence number, and no sum may overflow by it.
+int64_t bounded(int64_t blocks) {
+  constexpr int64_t kMax = int64_t{1} << 40;
+  return std::clamp(blocks, -kMax, kMax);
+}
+
 }  // namespace
 
 void TestimonyConnection::open(testimony::Client client, Clock::time_point now) {
@@ -55,7 +61,7 @@ void TestimonyConnection::collect_blocks(SourceCounts& counts) {
   counts.blocks_stale += now.stale - blocks_.stale;
   counts.blocks_torn += now.torn - blocks_.torn;
   counts.blocks_losing += now.losing - blocks_.losing;
-  counts.blocks_missed += now.missed - blocks_.missed;
+  counts.blocks_missed += bounded(now.missed) - bounded(blocks_.missed);
   blocks_ = now;
 }
 

@@ -107,8 +107,7 @@ SourceCounts TestimonyService::take_outages(Clock::time_point now) {
   count_outage(now);
   const auto whole = std::chrono::duration_cast<std::chrono::milliseconds>(outage_);
   outage_ -= whole;
-  return {.outages = std::exchange(outages_, 0),
-          .outage_ms = static_cast<uint64_t>(whole.count())};
+  return {.outages = std::exchange(outages_, 0), .outage_ms = static_cast<uint64_t>(whole.count())};
 }
 
 void TestimonyService::watch_silence(Clock::time_point now) {

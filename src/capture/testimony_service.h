@@ -77,7 +77,7 @@ class TestimonyService {
   testimony::Geometry geometry_;
   std::vector<bool> connected_;  // by index
   bool is_serving_ = false;      // all indexes are connected
-  bool tells_return_ = true;   // the next return to service has a line of its own
+  bool tells_return_ = true;     // the next return to service has a line of its own
 
   std::optional<Clock::time_point> outage_counted_;  // up to here; nothing while there is none
   Clock::duration outage_{0};                        // counted and not taken yet
