@@ -25,7 +25,7 @@ class AfPacketInterface::Member : public PacketSource {
 
   std::optional<Block> take_block(std::chrono::milliseconds patience) override;
   void return_block() override { ring_->return_block(); }
-  uint64_t take_drops() override;
+  SourceCounts take_counts() override;
 
  private:
   void look_after_interface();
@@ -51,8 +51,8 @@ std::optional<Block> AfPacketInterface::Member::take_block(std::chrono::millisec
   return {};
 }
 
-uint64_t AfPacketInterface::Member::take_drops() {
-  return std::exchange(drops_, 0) + (ring_ ? ring_->take_statistics().drops : 0);
+SourceCounts AfPacketInterface::Member::take_counts() {
+  return {.dropped = std::exchange(drops_, 0) + (ring_ ? ring_->take_statistics().drops : 0)};
 }
 
 // With nothing to read there is time to ask how the interface is.

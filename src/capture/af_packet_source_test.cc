@@ -105,8 +105,8 @@ TEST_F(AfPacketOnLoopback, TellsWhatTheKernelDropped) {
   send(200, 60'000);
   const size_t seen = read_all(source).size();
   EXPECT_LT(seen, 200U);
-  EXPECT_EQ(seen + source.take_drops(), 200U);
-  EXPECT_EQ(source.take_drops(), 0U);
+  EXPECT_EQ(seen + source.take_counts().dropped, 200U);
+  EXPECT_EQ(source.take_counts().dropped, 0U);
 }
 
 TEST_F(AfPacketOnLoopback, AWrongFilterIsAnErrorThatNamesInterfaceAndFilter) {
@@ -172,7 +172,7 @@ TEST_F(AfPacketOnDevice, WaitsForAnInterfaceThatIsNotThereYet) {
   const auto interface = open("test0", waiting(filtering(options_of(1), "udp")));
   PacketSource& source = *interface->sources()[0];
   EXPECT_FALSE(source.take_block(kPatience));
-  EXPECT_EQ(source.take_drops(), 0U);
+  EXPECT_EQ(source.take_counts().dropped, 0U);
   if (!make_device()) GTEST_SKIP() << no_device();
   EXPECT_GT(wait_for_packets(source, [this] { send(1); }), 0U);
 }

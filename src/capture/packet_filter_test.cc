@@ -99,6 +99,53 @@ TEST(PacketFilter, AnExpressionThatMakesNoSenseOnALinkTypeSaysSo) {
   EXPECT_TRUE(message.ends_with(" (see pcap-filter(7))")) << message;
 }
 
+// A frame of this VLAN as the kernel hands it over: the tag beside it.
+std::string verdict_beside_tag(const std::string& expression, uint16_t vlan_id,
+                               const PacketBuilder& packet) {
+  PacketFilter with_tag = filter(expression);
+  const auto octets = packet.build();
+  const auto size = static_cast<uint32_t>(octets.size());
+  return verdict(with_tag, Packet{.data = octets.data(),
+                                  .captured_octets = size,
+                                  .wire_octets = size,
+                                  .stripped_vlan_id = vlan_id});
+}
+
+TEST(PacketFilter, SeesATagThatTheKernelTookOff) {
+  const auto udp = PacketBuilder().ethernet().ipv4().udp();
+  EXPECT_EQ(verdict_beside_tag("vlan 7", 7, udp), "passes");
+  EXPECT_EQ(verdict_beside_tag("vlan 7 and udp port 80", 7, udp), "passes");
+  EXPECT_EQ(verdict_beside_tag("vlan 2050", 2050, udp), "passes");
+  EXPECT_EQ(verdict_beside_tag("vlan 7", 8, udp), "held back");
+  EXPECT_EQ(verdict_beside_tag("vlan 7", kNoVlanTag, udp), "held back");
+  EXPECT_EQ(verdict_beside_tag("vlan 7 and tcp", 7, udp), "held back");
+}
+
+TEST(PacketFilter, SeesATagThatTheKernelTookOffInFrontOfOthers) {
+  const auto inner = PacketBuilder().ethernet().vlan(9).ipv4().udp();
+  EXPECT_EQ(verdict_beside_tag("vlan 7 and vlan 9 and udp", 7, inner), "passes");
+  EXPECT_EQ(verdict_beside_tag("vlan 9", 7, inner), "held back");
+}
+
+TEST(PacketFilter, ATagThatTheKernelTookOffCountsInTheLength) {
+  const auto frame = PacketBuilder().ethernet().ipv4().udp().pad_to(100);
+  EXPECT_EQ(verdict_beside_tag("greater 104", 7, frame), "passes");
+  EXPECT_EQ(verdict_beside_tag("greater 105", 7, frame), "held back");
+}
+
+TEST(PacketFilter, AFrameTooShortForATagIsLeftAsItIs) {
+  EXPECT_EQ(verdict_beside_tag("vlan 7", 7, PacketBuilder().payload(11)), "held back");
+  EXPECT_EQ(verdict_beside_tag("vlan 7", 7, PacketBuilder().payload(12)), "passes");
+  EXPECT_EQ(verdict_beside_tag("less 16", 7, PacketBuilder().payload(12)), "passes");
+}
+
+TEST(PacketFilter, IsReadyForALinkTypeBeforeItsFirstPacket) {
+  PacketFilter station = filter("ether host 02:00:00:00:00:01");
+  EXPECT_TRUE(station.prepare(LinkType::Ethernet));
+  EXPECT_FALSE(station.prepare(LinkType::Raw));
+  EXPECT_TRUE(filter("").prepare(LinkType::Raw));
+}
+
 TEST(PacketFilter, MovesWithItsPrograms) {
   PacketFilter first = filter("udp");
   PacketFilter second = std::move(first);

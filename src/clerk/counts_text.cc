@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <concepts>
 #include <iterator>
 
 #include "base/time.h"
@@ -15,13 +16,15 @@ constexpr size_t kLargestShown = 5;
 
 class Line {
  public:
-  Line& always(std::string_view name, uint64_t value) {
+  template <typename T>
+  Line& always(std::string_view name, const T& value) {
     if (!text_.empty()) text_ += ' ';
     fmt::format_to(std::back_inserter(text_), "{}={}", name, value);
     return *this;
   }
-  Line& if_any(std::string_view name, uint64_t value) {
-    return value > 0 ? always(name, value) : *this;
+  template <std::integral T>
+  Line& if_any(std::string_view name, T value) {
+    return value != 0 ? always(name, value) : *this;
   }
   std::string take() { return std::move(text_); }
 
@@ -120,14 +123,31 @@ void append_ignored(std::string& to, const PacketCounts& packets) {
   }
 }
 
+// A sum of drops some of which are not known is none: what is known of it goes by another name.
+void append_drops(Line& line, const SourceCounts& source) {
+  if (source.drops_unknown == 0) {
+    line.always("packets_dropped", source.dropped);
+  } else {
+    line.always("packets_dropped", "unknown").if_any("packets_dropped_at_least", source.dropped);
+  }
+}
+
+void append_source(Line& line, const SourceCounts& source) {
+  line.if_any("blocks_stale", source.blocks_stale)
+      .if_any("blocks_torn", source.blocks_torn)
+      .if_any("blocks_losing", source.blocks_losing)
+      .if_any("blocks_missed", source.blocks_missed)
+      .if_any("source_outages", source.outages)
+      .if_any("source_outage_ms", source.outage_ms);
+}
+
 }  // namespace
 
 std::string format_counts(const LedgerCounts& counts, const SinkCounts& sinks) {
   const PacketCounts& packets = counts.packets;
   Line line;
-  line.always("packets_received", packets.received)
-      .always("packets_metered", packets.metered)
-      .always("packets_dropped", packets.dropped);
+  line.always("packets_received", packets.received).always("packets_metered", packets.metered);
+  append_drops(line, packets.source);
   for (size_t i = 0; i < packets.ignored.size(); ++i) {
     line.if_any(fmt::format("ignored_{}", name_of(static_cast<Stop>(i))), packets.ignored[i]);
   }
@@ -143,6 +163,7 @@ std::string format_counts(const LedgerCounts& counts, const SinkCounts& sinks) {
       .if_any("fragments_orphaned", counts.fragments_orphaned)
       .if_any("clock_jumps", counts.clock_jumps)
       .if_any("clock_restarts", counts.clock_restarts);
+  append_source(line, packets.source);
   return line.take();
 }
 

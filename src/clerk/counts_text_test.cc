@@ -65,6 +65,28 @@ TEST(FinalCounts, NameRaritiesOnlyWhenTheyHappened) {
                         "fragments_orphaned=4 clock_jumps=5 clock_restarts=6"));
 }
 
+TEST(FinalCounts, SayThatDropsAreNotKnownAndWhichAre) {
+  LedgerCounts counts = some_counts();
+  counts.packets.source.drops_unknown = 2;
+  EXPECT_THAT(format_counts(counts, {}), HasSubstr(" packets_dropped=unknown octets_metered="));
+  counts.packets.source.dropped = 7;
+  EXPECT_THAT(format_counts(counts, {}),
+              HasSubstr(" packets_dropped=unknown packets_dropped_at_least=7 octets_metered="));
+}
+
+TEST(FinalCounts, TellWhatASharedRingDidNotHandOver) {
+  LedgerCounts counts = some_counts();
+  counts.packets.source = {.blocks_stale = 1,
+                           .blocks_torn = 2,
+                           .blocks_losing = 3,
+                           .blocks_missed = 4,
+                           .outages = 5,
+                           .outage_ms = 6};
+  EXPECT_THAT(format_counts(counts, {}),
+              HasSubstr(" send_errors=0 blocks_stale=1 blocks_torn=2 blocks_losing=3 "
+                        "blocks_missed=4 source_outages=5 source_outage_ms=6"));
+}
+
 FlowRecord tcp_flow() {
   FlowRecord record{.octets = 1'234'567,
                     .packets = 1000,

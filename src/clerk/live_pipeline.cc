@@ -74,7 +74,7 @@ class LivePipeline::Capture {
       drained_ = !block;
       hand_over_when_due();
     }
-    note_drops();
+    take_source_counts();
     push(lane_.full, Handover{.delta = delta_, .second = second_, .last = true});
   }
 
@@ -104,17 +104,34 @@ class LivePipeline::Capture {
     BlockReader reader(block);
     for (auto packets = reader.next(batch_); !packets.empty(); packets = reader.next(batch_)) {
       if (!delta_->has_room_for(Meter::kBatchMax)) hand_over();
-      meter_.count(packets, *delta_);
       newest_ns_ = packets.back().time_ns;
+      meter_.count(lane_.filter ? filtered(packets) : packets, *delta_);
     }
     delta_->counts.received += reader.packets_left();
     delta_->counts.ignored[std::to_underlying(Stop::Malformed)] += reader.packets_left();
   }
 
+  // Those that pass, at the front of the batch.
+  std::span<const Packet> filtered(std::span<const Packet> packets) {
+    size_t passed = 0;
+    for (const Packet& packet : packets) {
+      if (lane_.filter->passes(packet)) batch_[passed++] = packet;
+    }
+    delta_->counts.filtered += packets.size() - passed;
+    if (lane_.filter->has_met_senseless()) warn_of_filter();
+    return std::span(batch_).first(passed);
+  }
+
+  // Once, whichever lane it is.
+  void warn_of_filter() {
+    if (pipeline_.warned_of_filter_.test_and_set(std::memory_order_relaxed)) return;
+    spdlog::warn("--filter: makes no sense on the link type of some packets; they do not pass");
+  }
+
   void hand_over_when_due() {
     const uint32_t second = whole_seconds(pipeline_.delayed_now_ns());
     if (second == second_) return;
-    note_drops();
+    take_source_counts();
     const uint32_t before = std::exchange(second_, second);
     if (!hand_over()) second_ = before;  // tried again behind the next block
   }
@@ -128,7 +145,7 @@ class LivePipeline::Capture {
     return true;
   }
 
-  void note_drops() { delta_->counts.dropped += lane_.source.take_drops(); }
+  void take_source_counts() { delta_->counts.source += lane_.source.take_counts(); }
 
   LivePipeline& pipeline_;
   Lane& lane_;
@@ -142,22 +159,23 @@ class LivePipeline::Capture {
   uint64_t stopped_at_ns_ = 0;
 };
 
-LivePipeline::Lane::Lane(PacketSource& packet_source) : source(packet_source) {
+LivePipeline::Lane::Lane(LiveSource live_source)
+    : source(*live_source.source), filter(std::move(live_source.filter)) {
   for (auto& delta : deltas) {
     delta = std::make_unique<Delta>();
     push(empty, delta.get());
   }
 }
 
-LivePipeline::LivePipeline(const std::vector<PacketSource*>& sources, Ledger& ledger,
-                           const KeyedHash& hash, StopRequest& stop, LivePipelineOptions options)
+LivePipeline::LivePipeline(std::vector<LiveSource> sources, Ledger& ledger, const KeyedHash& hash,
+                           StopRequest& stop, LivePipelineOptions options)
     : ledger_(ledger),
       hash_(hash),
       stop_(stop),
       options_(std::move(options)),
       clock_(options_.idle_timeout_ns) {
-  for (PacketSource* source : sources)
-    lanes_.push_back(std::make_unique<Lane>(*source));
+  for (LiveSource& source : sources)
+    lanes_.push_back(std::make_unique<Lane>(std::move(source)));
 }
 
 size_t LivePipeline::octets(size_t sources) { return sources * Lane::kDeltas * Delta::octets(); }

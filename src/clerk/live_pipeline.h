@@ -13,6 +13,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -22,6 +23,7 @@
 #include "base/spsc_queue.h"
 #include "base/stop_request.h"
 #include "base/tick_clock.h"
+#include "capture/ring_filter.h"
 #include "capture/source.h"
 #include "flow/ledger.h"
 #include "flow/meter.h"
@@ -37,10 +39,16 @@ struct LivePipelineOptions {
   std::function<void()> between_merges = [] {};
 };
 
+// What a lane reads.
+struct LiveSource {
+  PacketSource* source = nullptr;
+  std::optional<RingFilter> filter = {};  // what the kernel does not do for the source
+};
+
 class LivePipeline {
  public:
   // Sources, ledger, hash and stop outlive the pipeline. The hash must be the ledger's.
-  LivePipeline(const std::vector<PacketSource*>& sources, Ledger& ledger, const KeyedHash& hash,
+  LivePipeline(std::vector<LiveSource> sources, Ledger& ledger, const KeyedHash& hash,
                StopRequest& stop, LivePipelineOptions options);
 
   // Counts until a stop is requested, then what the kernel took before it, and releases every
@@ -63,9 +71,10 @@ class LivePipeline {
     static constexpr size_t kDeltas = 4;  // one is filled; a burst may fill the others meanwhile
     static constexpr size_t kQueueCapacity = 4;
 
-    explicit Lane(PacketSource& packet_source);
+    explicit Lane(LiveSource live_source);
 
     PacketSource& source;
+    std::optional<RingFilter> filter;
     std::array<std::unique_ptr<Delta>, kDeltas> deltas;
     SpscQueue<Delta*, kQueueCapacity> empty;
     SpscQueue<Handover, kQueueCapacity> full;
@@ -91,6 +100,7 @@ class LivePipeline {
   TickClock clock_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::optional<std::chrono::steady_clock::time_point> waiting_since_;  // for the meters
+  std::atomic_flag warned_of_filter_;  // relaxed: it guards no other data
 };
 
 }  // namespace clerk

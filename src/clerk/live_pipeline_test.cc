@@ -1,176 +1,17 @@
 #include "clerk/live_pipeline.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
-#include <atomic>
-#include <deque>
+#include <array>
 #include <map>
-#include <mutex>
-#include <thread>
+#include <tuple>
+#include <utility>
 
-#include "flow/flow_test_support.h"
-#include "testing/block_builder.h"
+#include "clerk/live_pipeline_test_support.h"
 
 namespace clerk {
 namespace {
 
 using std::chrono::milliseconds;
-
-constexpr uint64_t kStart = 1'700'000'000 * kSecond;
-constexpr uint64_t kIdle = 2 * kSecond;
-constexpr uint64_t kActive = 5 * kSecond;
-
-// Ticks come this much behind their second.
-constexpr uint64_t kDelay = 100'000'000;
-
-// A block as the kernel would hand it over.
-std::vector<uint8_t> block_of(std::span<const DescribedPacket> packets) {
-  BlockBuilder block;
-  for (const DescribedPacket& packet : packets) {
-    block.packet({.octets = frame_of(packet),
-                  .second = static_cast<uint32_t>(packet.time_ns / kSecond),
-                  .nanosecond = static_cast<uint32_t>(packet.time_ns % kSecond)});
-  }
-  return block.build();
-}
-
-// Hands over the blocks that a test gives it.
-class FakeSource : public PacketSource {
- public:
-  void give(std::span<const DescribedPacket> packets) {
-    const std::lock_guard lock(mutex_);
-    blocks_.push_back(block_of(packets));
-  }
-  void give(std::initializer_list<DescribedPacket> packets) {
-    give(std::span(packets.begin(), packets.size()));
-  }
-  void drop(uint64_t packets) { drops_ += packets; }
-
-  // As if the kernel did not answer.
-  void hang(bool hangs) { hangs_ = hangs; }
-
-  std::optional<Block> take_block(milliseconds patience) override {
-    const auto deadline = std::chrono::steady_clock::now() + patience;
-    while (hangs_ || std::chrono::steady_clock::now() < deadline) {
-      {
-        const std::lock_guard lock(mutex_);
-        if (!hangs_ && !blocks_.empty()) return Block{.octets = blocks_.front()};
-      }
-      std::this_thread::sleep_for(milliseconds(1));
-    }
-    return {};
-  }
-  void return_block() override {
-    const std::lock_guard lock(mutex_);
-    blocks_.pop_front();
-    ++returned_;
-  }
-  uint64_t take_drops() override { return drops_.exchange(0); }
-
-  [[nodiscard]] size_t returned() const { return returned_; }
-
- private:
-  std::mutex mutex_;
-  std::deque<std::vector<uint8_t>> blocks_;
-  std::atomic<uint64_t> drops_{0};
-  std::atomic<bool> hangs_{false};
-  std::atomic<size_t> returned_{0};
-};
-
-// A live run whose clock and packets are the test's.
-class LivePipelineTest : public ::testing::Test {
- public:
-  ~LivePipelineTest() override {
-    if (thread_.joinable()) stop();
-  }
-
- protected:
-  void start(size_t sources, uint32_t flows_max = 100'000) {
-    for (size_t i = 0; i < sources; ++i)
-      sources_.push_back(std::make_unique<FakeSource>());
-    ledger_.emplace(
-        LedgerOptions{flows_max, {kIdle, kActive}}, hash_,
-        LedgerOutput{.records = [this](auto records, uint32_t second) { take(records, second); },
-                     .tick = [this](uint32_t second) { last_tick_ = second; }});
-    std::vector<PacketSource*> pointers;
-    pointers.reserve(sources);
-    for (const auto& source : sources_)
-      pointers.push_back(source.get());
-    pipeline_.emplace(pointers, *ledger_, hash_, stop_,
-                      LivePipelineOptions{.idle_timeout_ns = kIdle,
-                                          .cpus = {},
-                                          .now_ns = [this] { return now_ns_.load(); },
-                                          .between_merges =
-                                              [this] {
-                                                runs_ = true;
-                                                between_merges_();
-                                              }});
-    thread_ = std::thread([this] { pipeline_->run(); });
-    wait_until([&] { return runs_.load(); });
-  }
-
-  FakeSource& source(size_t i = 0) { return *sources_[i]; }
-
-  // The clock goes to this time, and everything that is due there is done.
-  void go_to(uint64_t time_ns) {
-    now_ns_ = time_ns;
-    const auto second = whole_seconds(time_ns - kDelay);
-    wait_until([&] { return last_tick_ == second; });
-  }
-
-  // Second by second, as a clock goes.
-  void go_on_to(uint64_t time_ns) {
-    for (uint64_t at = now_ns_ + kSecond; at < time_ns; at += kSecond)
-      go_to(at);
-    go_to(time_ns);
-  }
-
-  void wait_until(const std::function<bool()>& done) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (!done()) {
-      ASSERT_LT(std::chrono::steady_clock::now(), deadline);
-      std::this_thread::sleep_for(milliseconds(1));
-    }
-  }
-
-  // Ends the run; each packet is in a record or in a counter.
-  LedgerCounts stop() {
-    stop_.request();
-    thread_.join();
-    const LedgerCounts counts = ledger_->counts();
-    EXPECT_EQ(counts.packets.received, counts.packets.metered + counts.packets.ignored_total());
-    EXPECT_EQ(counts.packets_exported, counts.packets.metered);
-    EXPECT_EQ(counts.octets_exported, counts.packets.octets_metered);
-    return counts;
-  }
-
-  std::vector<Released> released() {
-    const std::lock_guard lock(mutex_);
-    return released_;
-  }
-
-  std::function<void()> between_merges_ = [] {};
-  std::atomic<uint64_t> now_ns_{kStart + kDelay};
-
- private:
-  void take(std::span<const FlowRecord> records, uint32_t second) {
-    const std::lock_guard lock(mutex_);
-    for (const FlowRecord& record : records)
-      released_.push_back({record, second});
-  }
-
-  StopRequest stop_ = StopRequest::create().value();
-  KeyedHash hash_;
-  std::vector<std::unique_ptr<FakeSource>> sources_;
-  std::optional<Ledger> ledger_;
-  std::optional<LivePipeline> pipeline_;
-  std::mutex mutex_;
-  std::vector<Released> released_;
-  std::atomic<uint32_t> last_tick_{0};
-  std::atomic<bool> runs_{false};
-  std::thread thread_;
-};
 
 constexpr uint8_t kFin = 0x11;
 
@@ -330,15 +171,47 @@ TEST_F(LivePipelineTest, ASourceThatHangsHoldsNobodyBack) {
   source(0).hang(false);
 }
 
-TEST_F(LivePipelineTest, DropsOfAllSourcesAddUp) {
+TEST_F(LivePipelineTest, WhatAllSourcesLostAddsUp) {
   start(2);
-  source(0).drop(3);
-  source(1).drop(4);
+  source(0).lose({.dropped = 3, .blocks_missed = 2, .outages = 1});
+  source(1).lose({.dropped = 4, .drops_unknown = 1, .blocks_missed = 3, .outage_ms = 70});
   go_to(kStart + kSecond + kDelay);
-  source(1).drop(5);
+  source(1).lose({.dropped = 5, .blocks_missed = -1, .outage_ms = 30});
   const LedgerCounts counts = stop();
-  EXPECT_EQ(counts.packets.dropped, 12U);
+  EXPECT_EQ(
+      counts.packets.source,
+      (SourceCounts{
+          .dropped = 12, .drops_unknown = 1, .blocks_missed = 4, .outages = 1, .outage_ms = 100}));
   EXPECT_EQ(counts.packets.received, 0U);
+}
+
+TEST_F(LivePipelineTest, WhatAFilterHoldsBackIsCountedAndNotReceived) {
+  start(2, "udp src port 7");
+  for (size_t i = 0; i < 2; ++i) {
+    source(i).give({{.time_ns = kStart + 1, .source_port = 7},
+                    {.time_ns = kStart + 2, .source_port = 8},
+                    {.time_ns = kStart + 3, .source_port = 7},
+                    {.time_ns = kStart + 4, .source_port = 9}});
+  }
+  wait_until([&] { return source(0).returned() == 1 && source(1).returned() == 1; });
+  const LedgerCounts counts = stop();
+  EXPECT_EQ(counts.packets.received, 4U);
+  EXPECT_EQ(counts.packets.filtered, 4U);
+  ASSERT_EQ(released().size(), 1U);
+  EXPECT_EQ(released()[0].record.first_ns, kStart + 1);
+  EXPECT_EQ(released()[0].record.last_ns, kStart + 3);
+}
+
+TEST_F(LivePipelineTest, WhatABrokenBlockLostIsMalformedWhateverTheFilter) {
+  BlockBuilder broken({.packets = 3});
+  broken.packet({.octets = frame_of({.time_ns = kStart}), .next_offset = 0});
+  start(1, "udp port 1");
+  source().give(broken.build());
+  wait_until([&] { return source().returned() == 1; });
+  const LedgerCounts counts = stop();
+  EXPECT_EQ(counts.packets.filtered, 1U);
+  EXPECT_EQ(counts.packets.received, counts.packets.ignored_total());
+  EXPECT_EQ(counts.packets.ignored[std::to_underlying(Stop::Malformed)], 2U);
 }
 
 TEST_F(LivePipelineTest, ALedgerThatStandsStillCostsNewFlowsAndNoKnownOnes) {
@@ -411,7 +284,9 @@ TEST(LivePipeline, EndsItsThreadsAlsoWhenTheLedgerCannotGoOn) {
   const KeyedHash hash;
   StopRequest stop = StopRequest::create().value();
   Ledger ledger({10, {kIdle, kActive}}, hash, {.records = [](auto, auto) {}, .tick = [](auto) {}});
-  LivePipeline pipeline({&source}, ledger, hash, stop,
+  std::vector<LiveSource> sources(1);
+  sources[0].source = &source;
+  LivePipeline pipeline(std::move(sources), ledger, hash, stop,
                         {.idle_timeout_ns = kIdle,
                          .cpus = {},
                          .now_ns = [] { return kStart; },

@@ -1,5 +1,6 @@
 #include "clerk/live_summary.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace clerk {
@@ -7,6 +8,7 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using ::testing::HasSubstr;
 
 constexpr LiveSummary::Clock::time_point kStart{};
 
@@ -63,12 +65,25 @@ TEST(LiveSummary, WhatDidNotHappenSinceIsLeftOutAgain) {
   const ExporterCounts exported{.sinks = {.records_lost = 4, .send_errors = 3}};
   LedgerCounts counts = ledger_counts(1);
   counts.clock_jumps = 1;
-  counts.packets.dropped = 5;
+  counts.packets.source.dropped = 5;
   static_cast<void>(summary.line(kStart + seconds(60), counts, 0, exported));
   EXPECT_EQ(summary.line(kStart + seconds(120), counts, 8, exported),
             "last 60 s: packets_received=0 packets_metered=0 packets_dropped=0 octets_metered=0 "
             "flows_created=0 records_exported=0 packets_exported=0 octets_exported=0 "
             "send_errors=0 flows_held=8 records_queued=0");
+}
+
+TEST(LiveSummary, DropsAreKnownAgainInTheMinuteBehindTheOneInWhichTheyWereNot) {
+  LiveSummary summary(kStart);
+  LedgerCounts counts = ledger_counts(1);
+  counts.packets.source = {.dropped = 2, .drops_unknown = 60, .blocks_missed = 3};
+  EXPECT_THAT(summary.line(kStart + seconds(60), counts, 0, {}),
+              HasSubstr(" packets_dropped=unknown packets_dropped_at_least=2 ignored_non_ip=1 "));
+  counts.packets.source.dropped = 5;
+  counts.packets.source.blocks_missed = 1;
+  const std::string line = summary.line(kStart + seconds(120), counts, 0, {});
+  EXPECT_THAT(line, HasSubstr(" packets_dropped=3 "));
+  EXPECT_THAT(line, HasSubstr(" blocks_missed=-2 ")) << "two came late";
 }
 
 TEST(LiveSummary, TellsTheTimeThatPassedInWholeSeconds) {

@@ -14,6 +14,7 @@
 #include <new>
 #include <optional>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "base/keyed_hash.h"
@@ -25,6 +26,8 @@
 #include "capture/af_packet_source.h"
 #include "capture/file_source.h"
 #include "capture/packet_filter.h"
+#include "capture/ring_filter.h"
+#include "capture/testimony_source.h"
 #include "clerk/counts_text.h"
 #include "clerk/file_pipeline.h"
 #include "clerk/largest_flows.h"
@@ -63,11 +66,35 @@ Result<Interfaces> open_interfaces(const Options& options) {
   return interfaces;
 }
 
-std::vector<PacketSource*> sources_of(const Interfaces& interfaces) {
-  std::vector<PacketSource*> sources;
-  for (const auto& interface : interfaces)
-    std::ranges::copy(interface->sources(), std::back_inserter(sources));
+using Sockets = std::vector<std::unique_ptr<TestimonySocket>>;
+
+Result<Sockets> open_sockets(const Options& options) {
+  TRY(check_sockets(options));
+  Sockets sockets;
+  for (const std::string& path : options.testimony)
+    sockets.push_back(TRY(TestimonySocket::open(path, options.threads)));
+  return sockets;
+}
+
+// The kernel filters for interfaces; the filter of a testimony socket is the daemon's.
+Result<std::vector<LiveSource>> sources_of(const Interfaces& interfaces, const Sockets& sockets,
+                                           const std::string& filter) {
+  std::vector<LiveSource> sources;
+  for (const auto& interface : interfaces) {
+    for (PacketSource* source : interface->sources())
+      sources.push_back({.source = source});
+  }
+  for (const auto& socket : sockets) {
+    for (PacketSource* source : socket->sources()) {
+      LiveSource& live = sources.emplace_back(LiveSource{.source = source});
+      if (!filter.empty()) live.filter = TRY(RingFilter::create(filter));
+    }
+  }
   return sources;
+}
+
+void log_start(const Options& options, size_t asn_octets, size_t socket_meters) {
+  spdlog::info("version {}; {}", kVersion, describe_memory(options, asn_octets, socket_meters));
 }
 
 // The table was read with more rights than there are now.
@@ -80,15 +107,17 @@ void warn_of_unreadable_table(const AsnFile& file) {
 
 // Whoever captures keeps what it takes to open an interface that comes back. Reading files takes
 // nothing; who does so stays who they are, unless they say otherwise, and then from the start.
+// Testimony sockets are opened by whom this makes of the process: who may not connect is told now,
+// not when the daemon has been started again.
 Result<void> become_user(const Options& options, const std::optional<Account>& account) {
   if (!options.live() && options.user.empty()) return {};
-  const auto given_up = give_up_privileges(account, kept_capabilities());
+  const auto given_up = give_up_privileges(account, kept_capabilities(options));
   // In a user namespace that maps no other account there is nobody else to be.
   const bool may_stay = options.user.empty() && account.has_value();
   if (!given_up && !may_stay) return given_up;
   if (!given_up) {
     spdlog::warn("{}; staying who this is", given_up.error().message);
-    TRY(give_up_privileges(std::nullopt, kept_capabilities()));
+    TRY(give_up_privileges(std::nullopt, kept_capabilities(options)));
   }
   spdlog::info("{}", describe_privileges());
   if (options.live()) warn_of_unreadable_table(options.asns);
@@ -170,10 +199,15 @@ Result<int> capture_live(const Options& options) {
   const auto account = TRY(account_of(options));
   stamp_log_with_time();
   const auto enricher = TRY(Enricher::create(options.asns));
-  spdlog::info("version {}; {}", kVersion, describe_memory(options, enricher->octets_max()));
+  if (options.testimony.empty()) log_start(options, enricher->octets_max(), 0);
   const Interfaces interfaces = TRY(open_interfaces(options));
   Sinks sinks = TRY(open_sinks(options));
   TRY(become_user(options, account));
+  const Sockets sockets = TRY(open_sockets(options));
+  auto sources = TRY(sources_of(interfaces, sockets, options.filter));
+  if (!sockets.empty())
+    log_start(options, enricher->octets_max(),
+              sources.size() - options.interfaces.size() * options.threads);
   std::unique_ptr<Rereader> rereader;
   if (enricher->has_file())
     rereader = TRY(Rereader::start(*enricher, std::chrono::seconds(options.asns_reread_seconds)));
@@ -193,7 +227,7 @@ Result<int> capture_live(const Options& options) {
     if (!summary.is_due(now)) return;
     spdlog::info("{}", summary.line(now, ledger.counts(), ledger.flows_held(), exporters.counts()));
   };
-  LivePipeline(sources_of(interfaces), ledger, hash, stop,
+  LivePipeline(std::move(sources), ledger, hash, stop,
                {.idle_timeout_ns = options.idle_timeout_ns,
                 .cpus = options.cpus,
                 .now_ns = wall_clock_ns,

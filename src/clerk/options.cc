@@ -37,8 +37,9 @@ constexpr std::string_view kExamples =
     "  clerk --read x.pcap                                   what is in this file? flows to "
     "stdout\n"
     "  clerk --interface eth1 --collector 10.0.0.5:4739      a live port to an IPFIX collector\n"
-    "  clerk --interface eth1 --filter 'not port 22' --collector 10.0.0.5:4739 --collector "
-    "csv:flows.csv\n";
+    "  clerk --testimony /run/testimony/eth1.sock --filter 'not port 22' --collector "
+    "10.0.0.5:4739\n"
+    "                                                        packets that testimonyd shares\n";
 
 constexpr std::string_view kDescription =
     "clerk counts every packet into flows and tells IPFIX collectors about them.\n"
@@ -46,7 +47,8 @@ constexpr std::string_view kDescription =
 
 // How --help groups the flags.
 constexpr const char* kInputGroup = "Where packets come from";
-constexpr const char* kLiveGroup = "How they are captured, with --interface";
+constexpr const char* kInterfaceGroup = "How they are captured, with --interface";
+constexpr const char* kLiveGroup = "Live, with --interface or --testimony";
 constexpr const char* kFlowGroup = "Flows";
 constexpr const char* kOutputGroup = "Where flows go";
 constexpr const char* kRunGroup = "The run";
@@ -75,18 +77,24 @@ void add_input_flags(CLI::App& app, Options& options, Raw& raw) {
                  "network interface to capture on, live, until SIGINT or SIGTERM. Repeatable")
       ->type_name("NAME")
       ->allow_extra_args(false);
+  app.add_option("--testimony", options.testimony,
+                 "socket of a testimonyd, whose packets other programs read too: every index of\n"
+                 "its fanout, a thread each. It is waited for, whenever it is away. Repeatable")
+      ->type_name("SOCKET")
+      ->allow_extra_args(false);
   app.add_option("--filter", options.filter,
                  "count only packets that match this pcap filter, see pcap-filter(7)")
       ->type_name("EXPR");
   app.add_option("--threads", raw.threads,
                  "threads that count packets: for files 1, the output is the same at any number;\n"
-                 "for each interface as many as --cpus names, or as there are, at most 8")
+                 "for each interface as many as --cpus names, or as there are, at most 8; for a\n"
+                 "testimony socket only while no daemon tells how many indexes there are")
       ->type_name("N")
       ->check(CLI::Range(1U, kThreadsMax));
 }
 
 void add_capture_flags(CLI::App& app, Options& options, Raw& raw) {
-  app.option_defaults()->group(kLiveGroup);
+  app.option_defaults()->group(kInterfaceGroup);
   app.add_option("--fanout", raw.fanout,
                  "how the kernel spreads an interface's packets over its threads")
       ->type_name("hash|cpu|lb|qm|rnd|rollover")
@@ -105,10 +113,11 @@ void add_capture_flags(CLI::App& app, Options& options, Raw& raw) {
   app.add_flag_callback(
       "--no_promiscuous", [&options] { options.af_packet.promiscuous = false; },
       "take only packets for this host");
-  app.add_option("--cpus", raw.cpus, "keep the threads on these CPUs in turn, as in 0-3,8")
-      ->type_name("LIST");
   app.add_flag("--wait", options.af_packet.wait,
                "start also when an interface is not there yet, and wait for it");
+  app.option_defaults()->group(kLiveGroup);
+  app.add_option("--cpus", raw.cpus, "keep the threads on these CPUs in turn, as in 0-3,8")
+      ->type_name("LIST");
 }
 
 void add_asn_flags(CLI::App& app, Options& options, Raw& raw) {
@@ -179,9 +188,11 @@ Result<uint64_t> timeout(std::string_view flag, double seconds) {
 
 void add_run_flags(CLI::App& app, Options& options, Raw& raw) {
   app.option_defaults()->group(kRunGroup);
-  app.add_option("--user", options.user,
-                 "account to become: live once the sources are open, for files at once [root that\n"
-                 "captures becomes clerk if there is such an account, else nobody]")
+  app.add_option(
+         "--user", options.user,
+         "account to become: live once interfaces and outputs are open, and before testimony\n"
+         "sockets are; for files at once [root that captures becomes clerk if there is such an\n"
+         "account, else nobody; root that only reads testimony sockets, the owner of the first]")
       ->type_name("NAME");
   app.add_option("--log_level", raw.log_level, "the least grave lines of the log on stderr")
       ->type_name("debug|info|warn|error")
@@ -239,6 +250,15 @@ uint32_t default_threads(const Options& options) {
   return std::clamp(std::thread::hardware_concurrency(), 1U, kDefaultLiveThreadsMax);
 }
 
+// Under two names its packets would count twice.
+Result<void> check_named_once(std::string_view flag, const std::vector<std::string>& names) {
+  for (auto at = names.begin(); at != names.end(); ++at) {
+    if (std::find(names.begin(), at, *at) != at)
+      return fail("{} {}: named twice; each of its packets would count twice", flag, *at);
+  }
+  return {};
+}
+
 Result<void> finish_capture(const Raw& raw, Options& options) {
   if (!raw.cpus.empty()) options.cpus = TRY(parse_cpu_list(raw.cpus));
   options.threads = raw.threads > 0 ? raw.threads : default_threads(options);
@@ -247,21 +267,20 @@ Result<void> finish_capture(const Raw& raw, Options& options) {
   capture.fanout = TRY(fanout(raw.fanout));
   capture.filter = options.filter;
   capture.ring_octets = size_t{raw.ring_mib} << 20;
-  for (auto at = options.interfaces.begin(); at != options.interfaces.end(); ++at) {
-    if (std::find(options.interfaces.begin(), at, *at) != at)
-      return fail("--interface {}: named twice; each of its packets would count twice", *at);
-  }
+  TRY(check_named_once("--interface", options.interfaces));
+  TRY(check_named_once("--testimony", options.testimony));
   TRY(PacketFilter::create(options.filter));
   return {};
 }
 
 Result<void> finish(const Raw& raw, Options& options) {
   if (!options.read.empty() && options.live())
-    return fail("--read and --interface: one run reads files or captures, not both");
+    return fail("--read and {}: one run reads files or captures, not both",
+                options.interfaces.empty() ? "--testimony" : "--interface");
   if (options.read.empty() && !options.live())
     return fail(
-        "nothing to read; name a capture file with --read FILE or a network interface with "
-        "--interface NAME");
+        "nothing to read; name a capture file with --read FILE, a network interface with "
+        "--interface NAME or a testimonyd with --testimony SOCKET");
   for (const std::string& text : raw.collectors) {
     options.collectors.push_back(TRY(parse_destination(text)));
   }
@@ -273,6 +292,18 @@ Result<void> finish(const Raw& raw, Options& options) {
   options.asns = TRY(asn_file(raw));
   options.log_level = TRY(parse_log_level(raw.log_level));
   return finish_capture(raw, options);
+}
+
+// A flag for another kind of input than there is.
+std::optional<std::string> useless_flag(const CLI::App& app, const Options& options) {
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->count() == 0) continue;
+    if (option->get_group() == kInterfaceGroup && options.interfaces.empty())
+      return fmt::format("{}: only with --interface", option->get_name());
+    if (option->get_group() == kLiveGroup && !options.live())
+      return fmt::format("{}: only with --interface or --testimony", option->get_name());
+  }
+  return std::nullopt;
 }
 
 std::variant<Options, Answer> parse(CLI::App& app, std::vector<std::string> arguments,
@@ -289,12 +320,7 @@ std::variant<Options, Answer> parse(CLI::App& app, std::vector<std::string> argu
   }
   if (const auto extras = app.remaining(); !extras.empty())
     return unknown_argument(app, extras.front());
-  if (!options.live()) {
-    for (const CLI::Option* option : app.get_options()) {
-      if (option->get_group() == kLiveGroup && option->count() > 0)
-        return bad_usage(fmt::format("{}: only with --interface", option->get_name()));
-    }
-  }
+  if (const auto useless = useless_flag(app, options)) return bad_usage(*useless);
   if (auto finished = finish(raw, options); !finished) return bad_usage(finished.error().message);
   return options;
 }

@@ -18,11 +18,12 @@ namespace clerk {
 
 struct Options {
   std::vector<std::string> read;        // capture files, or
-  std::vector<std::string> interfaces;  // live; never both, and one at least
+  std::vector<std::string> interfaces;  // live,
+  std::vector<std::string> testimony;   // from sockets of a daemon; never with files, and one input
   AfPacketOptions af_packet;            // of each interface
   std::vector<uint32_t> cpus;           // for the capture threads in turn; may be empty
   std::string filter;
-  uint32_t threads = 1;                 // live: of each interface
+  uint32_t threads = 1;  // live: of each interface, and of a socket that does not tell how many
   std::vector<Destination> collectors;  // at least one
   AsnFile asns;
   uint32_t asns_reread_seconds = 0;
@@ -36,7 +37,7 @@ struct Options {
   LogLevel log_level = LogLevel::Info;
   bool check = false;
 
-  [[nodiscard]] bool live() const { return !interfaces.empty(); }
+  [[nodiscard]] bool live() const { return !interfaces.empty() || !testimony.empty(); }
 };
 
 std::variant<Options, Answer> parse_command_line(int argc, const char* const* argv);

@@ -20,6 +20,7 @@
 #include "base/print.h"
 #include "capture/capture_file.h"
 #include "capture/network_interface.h"
+#include "capture/testimony_source.h"
 #include "clerk/file_pipeline.h"
 #include "clerk/live_pipeline.h"
 #include "flow/ledger.h"
@@ -126,10 +127,10 @@ size_t plan_asns(Plan& plan, const AsnFile& file) {
 }
 
 // A child tries, because there is no way back.
-Result<void> try_to_become(const std::optional<Account>& account) {
+Result<void> try_to_become(const std::optional<Account>& account, std::span<const int> kept) {
   const pid_t child = ::fork();
   if (child == 0) {
-    const auto given_up = give_up_privileges(account, kept_capabilities());
+    const auto given_up = give_up_privileges(account, kept);
     if (!given_up) spdlog::error("{}", given_up.error().message);
     ::_exit(given_up ? kExitDone : kExitFailed);
   }
@@ -144,8 +145,34 @@ void plan_account(Plan& plan, const Options& options) {
   if (!account) {
     plan.note_missing(account.error());
   } else if (*account) {
-    plan.add(fmt::format("become user {}", (*account)->name), try_to_become(*account));
+    plan.add(fmt::format("become user {}", (*account)->name),
+             try_to_become(*account, kept_capabilities(options)));
   }
+}
+
+std::string describe_socket(const std::string& path, const testimony::Geometry& geometry) {
+  constexpr double kKibibyte = 1024.0;
+  return fmt::format("read testimony {}: {} index{}, {} blocks of {:.4g} KiB each", path,
+                     geometry.fanout_size, geometry.fanout_size == 1 ? "" : "es", geometry.blocks,
+                     geometry.block_octets / kKibibyte);
+}
+
+// As the account that connects in a run; there is no way back from it. Returns how many meters read
+// the sockets.
+size_t plan_sockets(Plan& plan, const Options& options) {
+  if (options.testimony.empty()) return 0;
+  if (const auto distinct = check_sockets(options); !distinct) plan.note_missing(distinct.error());
+  const auto account = account_of(options);
+  // Whether that can be done is a line of its own.
+  if (account) static_cast<void>(give_up_privileges(*account, kept_capabilities(options)));
+  size_t meters = 0;
+  for (const std::string& path : options.testimony) {
+    const auto geometry = ask_testimony_geometry(path);
+    plan.add(describe_socket(path, geometry.value_or(testimony::Geometry{})), geometry);
+    const uint32_t members = geometry ? geometry->fanout_size : options.threads;
+    meters += std::min(members, TestimonySocket::kMembersMax);
+  }
+  return meters;
 }
 
 // " and 84 for AS numbers", with what comes before the number.
@@ -167,19 +194,21 @@ std::string describe_file_memory(const Options& options, size_t asn_octets) {
       options.threads == 1 ? "" : "s", zstd);
 }
 
-std::string describe_live_memory(const Options& options, size_t asn_octets) {
+std::string describe_live_memory(const Options& options, size_t asn_octets, size_t socket_meters) {
   const size_t flows = Ledger::octets(options.flows_max);
-  const size_t sources = options.interfaces.size() * options.threads;
+  const size_t own_rings = options.interfaces.size() * options.threads;
+  const size_t sources = own_rings + socket_meters;
   const size_t meters = LivePipeline::octets(sources);
-  const size_t rings = sources * options.af_packet.ring_octets;
+  const size_t rings = own_rings * options.af_packet.ring_octets;
   const size_t records = queued_records_max(options) * options.collectors.size();
   const size_t queue = records * sizeof(FlowRecord);
   return fmt::format(
       "memory: at most {:.0f} MiB: {:.0f} for {} flows, {:.0f} for records on their way to "
-      "slow collectors,{} {:.0f} for {} meter{} and {:.0f} for their rings",
+      "slow collectors,{} {:.0f} for {} meter{} and {:.0f} for their rings{}",
       mebibytes(flows + queue + meters + rings + asn_octets), mebibytes(flows), options.flows_max,
       mebibytes(queue), asn_memory(" ", asn_octets) + (asn_octets > 0 ? "," : ""),
-      mebibytes(meters), sources, sources == 1 ? "" : "s", mebibytes(rings));
+      mebibytes(meters), sources, sources == 1 ? "" : "s", mebibytes(rings),
+      socket_meters == 0 ? "" : "; the rings of testimony sockets are the daemon's");
 }
 
 }  // namespace
@@ -197,27 +226,55 @@ Result<void> check_interfaces(const Options& options) {
   return {};
 }
 
+Result<void> check_sockets(const Options& options) {
+  std::map<std::pair<dev_t, ino_t>, std::string> paths;
+  for (const std::string& path : options.testimony) {
+    struct stat status{};
+    if (::stat(path.c_str(), &status) != 0) continue;
+    const auto [first, is_new] = paths.emplace(std::pair(status.st_dev, status.st_ino), path);
+    if (!is_new)
+      return fail("--testimony {}: is {} too; each of its packets would count twice", path,
+                  first->second);
+  }
+  return {};
+}
+
 // As many as are held, which may all end at once; and when few are held, what two deltas evict.
 size_t queued_records_max(const Options& options) {
   constexpr size_t kRecordsMin = size_t{1} << 18;
   return std::max<size_t>(options.flows_max, kRecordsMin);
 }
 
-std::span<const int> kept_capabilities() {
+std::span<const int> kept_capabilities(const Options& options) {
   static constexpr std::array kKept{CAP_NET_RAW};
-  return kKept;
+  return options.interfaces.empty() ? std::span<const int>() : kKept;
 }
+
+namespace {
+
+// Of the first socket that is there; root, or whoever started the run, while there is none.
+Result<Account> socket_owner(const std::vector<std::string>& paths) {
+  for (const std::string& path : paths) {
+    struct stat status{};
+    if (::stat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode))
+      return find_account(fmt::to_string(status.st_uid));
+  }
+  return find_account(fmt::to_string(::geteuid()));
+}
+
+}  // namespace
 
 Result<std::optional<Account>> account_of(const Options& options) {
   if (!options.user.empty()) return TRY(find_account(options.user));
   // Root of a container may not be able to become anybody else.
   const bool can_change = has_capability(CAP_SETUID) && has_capability(CAP_SETGID);
-  if (options.live() && ::geteuid() == 0 && can_change) return unprivileged_account();
-  return std::nullopt;
+  if (!options.live() || ::geteuid() != 0 || !can_change) return std::nullopt;
+  if (!options.interfaces.empty()) return unprivileged_account();
+  return TRY(socket_owner(options.testimony));
 }
 
-std::string describe_memory(const Options& options, size_t asn_octets) {
-  return options.live() ? describe_live_memory(options, asn_octets)
+std::string describe_memory(const Options& options, size_t asn_octets, size_t socket_meters) {
+  return options.live() ? describe_live_memory(options, asn_octets, socket_meters)
                         : describe_file_memory(options, asn_octets);
 }
 
@@ -252,7 +309,8 @@ Result<int> check_plan(const Options& options, const StopRequest& stop) {
   for (const Destination& destination : options.collectors)
     plan.add(fmt::format("send to {}", destination.name), check_destination(destination));
   plan_account(plan, options);
-  plan.add(describe_memory(options, asn_octets));
+  const size_t socket_meters = plan_sockets(plan, options);
+  plan.add(describe_memory(options, asn_octets, socket_meters));
   if (!print_to(stdout, plan.text)) return fail("--check: cannot write to stdout");
   return plan.complete ? kExitDone : kExitFailed;
 }

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 
+#include "capture/source.h"
 #include "decode/decode.h"
 
 namespace clerk {
@@ -16,7 +17,7 @@ struct PacketCounts {
   std::array<uint64_t, kStops> ignored{};  // by Stop; the entry of Stop::Done stays 0
   uint64_t tcp_flags_missing = 0;
   uint64_t filtered = 0;  // read, held back by the filter, not received
-  uint64_t dropped = 0;   // by the kernel, for want of room; not received
+  SourceCounts source;    // what did not come, and is not received
 
   [[nodiscard]] uint64_t ignored_total() const {
     uint64_t total = 0;
@@ -34,7 +35,7 @@ struct PacketCounts {
       ignored[i] -= before.ignored[i];
     tcp_flags_missing -= before.tcp_flags_missing;
     filtered -= before.filtered;
-    dropped -= before.dropped;
+    source -= before.source;
     return *this;
   }
 
@@ -46,7 +47,7 @@ struct PacketCounts {
       ignored[i] += other.ignored[i];
     tcp_flags_missing += other.tcp_flags_missing;
     filtered += other.filtered;
-    dropped += other.dropped;
+    source += other.source;
     return *this;
   }
 };

@@ -1,0 +1,68 @@
+#include "capture/testimony_connection.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace clerk {
+namespace {
+
+// A daemon that is started again is there within moments; one that is away is not asked often.
+constexpr auto kPauseMin = std::chrono::milliseconds(100);
+constexpr auto kPauseMax = std::chrono::seconds(5);
+
+// A hostile daemon may claim any sequence number, and no sum may overflow by it.
+int64_t bounded(int64_t blocks) {
+  constexpr int64_t kMax = int64_t{1} << 40;
+  return std::clamp(blocks, -kMax, kMax);
+}
+
+}  // namespace
+
+void TestimonyConnection::open(testimony::Client client, Clock::time_point now) {
+  client_.emplace(std::move(client));
+  opened_at_ = now;
+  kernel_.reset();
+  blocks_ = {};
+}
+
+void TestimonyConnection::put_off(Clock::time_point now) {
+  pause_ = std::clamp<Clock::duration>(pause_ * 2, kPauseMin, kPauseMax);
+  next_try_ = now + pause_;
+}
+
+// Only one that has lasted shows that the daemon is well again.
+void TestimonyConnection::close(SourceCounts& counts, Clock::time_point now) {
+  collect(counts);
+  client_.reset();
+  if (now - opened_at_ >= kPauseMax) pause_ = {};
+  put_off(now);
+}
+
+void TestimonyConnection::collect(SourceCounts& counts) {
+  if (!client_) return;
+  collect_drops(counts);
+  collect_blocks(counts);
+}
+
+// The daemon counts from when it made the ring, and says so when the connection begins. What is
+// lower than before began anew. A daemon that says nothing may drop anything.
+void TestimonyConnection::collect_drops(SourceCounts& counts) {
+  const auto& told = client_->kernel_counters();
+  if (!told) {
+    if (client_->counts().blocks > 0) ++counts.drops_unknown;
+    return;
+  }
+  if (kernel_ && told->drops > kernel_->drops) counts.dropped += told->drops - kernel_->drops;
+  kernel_ = told;
+}
+
+void TestimonyConnection::collect_blocks(SourceCounts& counts) {
+  const testimony::BlockCounts& now = client_->counts();
+  counts.blocks_stale += now.stale - blocks_.stale;
+  counts.blocks_torn += now.torn - blocks_.torn;
+  counts.blocks_losing += now.losing - blocks_.losing;
+  counts.blocks_missed += bounded(now.missed) - bounded(blocks_.missed);
+  blocks_ = now;
+}
+
+}  // namespace clerk
