@@ -316,7 +316,7 @@ void SharedInterface::greet(Client& client) {
   testimony::put_tlv(testimony::Type::FanoutSize, config_.fanout_size, greeting);
   testimony::put_tlv(testimony::Type::BlockSize, config_.block_octets, greeting);
   testimony::put_tlv(testimony::Type::NumBlocks, config_.blocks, greeting);
-  testimony::put_tlv(testimony::Type::WaitingForFanoutIndex, {}, greeting);
+  testimony::put_tlv(testimony::Type::WaitingForFanoutIndex, std::span<const uint8_t>(), greeting);
   client.send(greeting);
 }
 
