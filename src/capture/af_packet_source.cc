@@ -3,11 +3,11 @@
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
-#include <cstdio>
-#include <fstream>
 #include <optional>
 #include <thread>
 #include <utility>
+
+#include "base/machine_memory.h"
 
 namespace clerk {
 namespace {
@@ -21,28 +21,14 @@ constexpr auto kRetryInterval = std::chrono::seconds(1);
 
 constexpr size_t kMebibyte = size_t{1} << 20;
 
-// What the kernel says that could be had without swapping (MemAvailable of proc_meminfo(5)).
-std::optional<size_t> available_octets() {
-  std::ifstream meminfo("/proc/meminfo");
-  std::string line;
-  size_t kibibytes = 0;
-  while (std::getline(meminfo, line)) {
-    if (std::sscanf(line.c_str(), "MemAvailable: %zu kB", &kibibytes) == 1) return kibibytes << 10;
-  }
-  return std::nullopt;
-}
-
-// The kernel does not refuse a ring that is too large: to make room it ends whatever other program
-// it likes. A fifth is left to those.
 Result<void> check_memory(size_t ring_octets, size_t members) {
-  const auto available = available_octets();
-  const size_t wanted = ring_octets * members;
-  if (!available || wanted / 4 <= *available / 5) return {};
+  const auto memory = read_machine_memory();
+  if (!memory || fits_memory(ring_octets * members, memory->available_octets)) return {};
   return fail(
       "rings for {} threads, {} MiB each, do not fit the {} MiB of memory that are available; "
       "choose a smaller "
       "--ring_mib or fewer --threads",
-      members, ring_octets / kMebibyte, *available / kMebibyte);
+      members, ring_octets / kMebibyte, memory->available_octets / kMebibyte);
 }
 
 }  // namespace
