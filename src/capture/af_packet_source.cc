@@ -7,6 +7,7 @@
 #include <thread>
 #include <utility>
 
+
 namespace clerk {
 namespace {
 

@@ -9,9 +9,9 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <cstdio>
 #include <filesystem>
-#include <fstream>
+
+#include "base/machine_memory.h"
 
 namespace clerk {
 namespace {
@@ -66,26 +66,15 @@ Result<void> bind_to(int socket, const NetworkInterface& interface) {
   return fail("cannot capture: {}", errno_text(errno));
 }
 
-// What the kernel says that could be had without swapping (MemAvailable of proc_meminfo(5)).
-std::optional<size_t> available_octets() {
-  std::ifstream meminfo("/proc/meminfo");
-  std::string line;
-  size_t kibibytes = 0;
-  while (std::getline(meminfo, line)) {
-    if (std::sscanf(line.c_str(), "MemAvailable: %zu kB", &kibibytes) == 1) return kibibytes << 10;
-  }
-  return std::nullopt;
-}
-
 }  // namespace
 
 Result<void> Ring::check_memory(size_t octets) {
-  const auto available = available_octets();
-  if (!available || octets / 4 <= *available / 5) return {};
+  const auto memory = read_machine_memory();
+  if (!memory || fits_memory(octets, memory->available_octets)) return {};
   return fail(
       "rings of {} MiB do not fit the {} MiB of memory that are available; choose a smaller "
       "--ring_mib or fewer --threads (NumBlocks or FanoutSize of testimonyd)",
-      octets / kMebibyte, *available / kMebibyte);
+      octets / kMebibyte, memory->available_octets / kMebibyte);
 }
 
 Result<void> Ring::check_permission() {

@@ -296,18 +296,10 @@ SocketPlaces places_of(const ConfigObject& object, const ConfigProblems& problem
           .filter = place(ConfigKey::Filter)};
 }
 
-// The earlier stages begin their messages with clerk's flag and its value, which are told by key
-// and place here. What is left may repeat octets that are not for a terminal.
-std::unexpected<Error> fail_without(std::string_view flag, std::string message) {
-  if (message.starts_with(flag)) message.erase(0, flag.size());
-  std::ranges::replace_if(message, [](char octet) { return octet < ' ' || octet > '~'; }, '?');
-  return std::unexpected(Error{std::move(message)});
-}
-
 Result<void> find_user(const std::string& name) {
   const auto found = find_account(name);
   if (found) return {};
-  return fail_without(fmt::format("--user {}: ", name), found.error().message);
+  return fail("{}", message_without_flag(fmt::format("--user {}: ", name), found.error()));
 }
 
 Result<void> check_group(const std::string& name) {
@@ -319,7 +311,8 @@ Result<void> check_group(const std::string& name) {
 Result<void> check_filter(const std::string& expression) {
   const auto created = PacketFilter::create(expression);
   if (created) return {};
-  return fail_without(fmt::format("--filter '{}': ", expression), created.error().message);
+  return fail("{}",
+              message_without_flag(fmt::format("--filter '{}': ", expression), created.error()));
 }
 
 }  // namespace

@@ -43,6 +43,13 @@ std::vector<ConfigProblem> ConfigProblems::take() {
   return taken;
 }
 
+std::string message_without_flag(std::string_view flag, const Error& error) {
+  std::string message = error.message;
+  if (message.starts_with(flag)) message.erase(0, flag.size());
+  std::ranges::replace_if(message, [](char octet) { return octet < ' ' || octet > '~'; }, '?');
+  return message;
+}
+
 std::string quote_some(std::string_view text) {
   constexpr size_t kShownMax = 120;  // longer than any name or path that makes sense
   return text.size() <= kShownMax ? quote(text) : quote(text.substr(0, kShownMax)) + "...";

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/error.h"
 #include "testimonyd/config.h"
 
 namespace clerk {
@@ -33,6 +34,11 @@ class ConfigProblems {
   std::multimap<ConfigPlace, ConfigProblem> problems_;  // of one place as they were found
   bool has_errors_ = false;
 };
+
+// The earlier stages begin their messages with clerk's flag and its value, which here are told by
+// key and place; this is the rest. It may repeat octets that are not for a terminal: those become
+// ?.
+[[nodiscard]] std::string message_without_flag(std::string_view flag, const Error& error);
 
 // What somebody wrote, for a message: quoted, and cut where it gets long.
 [[nodiscard]] std::string quote_some(std::string_view text);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/read_file.h"
+#include "testimonyd/config_keys.h"
 
 namespace clerk {
 namespace {
@@ -613,6 +614,12 @@ TEST(Config, TakesTheExampleOfTheDocuments) {
   ASSERT_TRUE(config) << describe("testimony.conf", config.error().front());
   EXPECT_THAT(config->warnings, IsEmpty());
   EXPECT_THAT(config->sockets, Not(IsEmpty()));
+}
+
+TEST(Config, IsDocumentedKeyByKey) {
+  const std::string reference = document("testimonyd.md");
+  for (const ConfigKeyDescription& key : kConfigKeys)
+    EXPECT_THAT(reference, HasSubstr(fmt::format("`{}`", key.name)));
 }
 
 }  // namespace
