@@ -44,16 +44,26 @@ void TestimonyConnection::collect(SourceCounts& counts) {
   collect_blocks(counts);
 }
 
+testimony::Result<std::optional<testimony::Block>> TestimonyConnection::next_block(
+    std::chrono::milliseconds patience) {
+  auto block = client_->next_block(patience);
+  note_drops();
+  return block;
+}
+
 // The daemon counts from when it made the ring, and says so when the connection begins. What is
-// lower than before began anew. A daemon that says nothing may drop anything.
-void TestimonyConnection::collect_drops(SourceCounts& counts) {
+// lower than before began anew.
+void TestimonyConnection::note_drops() {
   const auto& told = client_->kernel_counters();
-  if (!told) {
-    if (client_->counts().blocks > 0) ++counts.drops_unknown;
-    return;
-  }
-  if (kernel_ && told->drops > kernel_->drops) counts.dropped += told->drops - kernel_->drops;
+  if (!told) return;
+  if (kernel_ && told->drops > kernel_->drops) drops_ += told->drops - kernel_->drops;
   kernel_ = told;
+}
+
+// A daemon that tells nothing may have dropped anything.
+void TestimonyConnection::collect_drops(SourceCounts& counts) {
+  counts.dropped += std::exchange(drops_, 0);
+  if (!kernel_ && client_->counts().blocks > 0) ++counts.drops_unknown;
 }
 
 void TestimonyConnection::collect_blocks(SourceCounts& counts) {

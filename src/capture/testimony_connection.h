@@ -23,6 +23,10 @@ class TestimonyConnection {
   [[nodiscard]] bool is_open() const { return client_.has_value(); }
   [[nodiscard]] testimony::Client& client() { return *client_; }
 
+  // The same of the client, with a look at what the kernel counted: from the first on that the
+  // daemon tells drops add up.
+  testimony::Result<std::optional<testimony::Block>> next_block(std::chrono::milliseconds patience);
+
   // When to try to open it, while it is not.
   [[nodiscard]] Clock::time_point next_try() const { return next_try_; }
 
@@ -38,6 +42,7 @@ class TestimonyConnection {
   void collect(SourceCounts& counts);
 
  private:
+  void note_drops();
   void collect_drops(SourceCounts& counts);
   void collect_blocks(SourceCounts& counts);
 
@@ -47,7 +52,8 @@ class TestimonyConnection {
   Clock::time_point next_try_;
   Clock::duration pause_{0};  // before the try behind the next one; 0: the shortest
 
-  std::optional<testimony::KernelCounters> kernel_;  // as collected last
+  std::optional<testimony::KernelCounters> kernel_;  // as seen last
+  uint64_t drops_ = 0;                               // seen and not collected yet
   testimony::BlockCounts blocks_;                    // as collected last
 };
 

@@ -174,7 +174,7 @@ std::optional<Block> TestimonySocket::Member::next_block() {
   for (size_t i = 0; i < connections_.size(); ++i) {
     TestimonyConnection& connection = connections_[(next_ + i) % connections_.size()];
     if (!connection.is_open()) continue;
-    const auto block = connection.client().next_block(milliseconds(0));
+    const auto block = connection.next_block(milliseconds(0));
     if (!block) {
       close(connection, block.error());
     } else if (*block) {

@@ -357,5 +357,47 @@ TEST(Options, VersionIsOneLine) {
   EXPECT_EQ(text, "clerk " + std::string(kVersion) + "\n");
 }
 
+TEST(TestimonyOptions, NameSocketsAlsoBesideInterfaces) {
+  for (const char* flag : {"--testimony", "-testimony"}) {
+    const auto parsed = parse({flag, "/run/a", "--testimony=/run/b", "--interface", "eth1"});
+    ASSERT_TRUE(std::holds_alternative<Options>(parsed));
+    const auto& options = std::get<Options>(parsed);
+    EXPECT_THAT(options.testimony, ElementsAre("/run/a", "/run/b"));
+    EXPECT_THAT(options.interfaces, ElementsAre("eth1"));
+    EXPECT_TRUE(options.live());
+  }
+}
+
+TEST(TestimonyOptions, ThreadsAndCpusAreForThemToo) {
+  const auto parsed = parse({"--testimony", "/run/a", "--cpus", "0", "--threads", "3"});
+  ASSERT_TRUE(std::holds_alternative<Options>(parsed));
+  EXPECT_EQ(std::get<Options>(parsed).threads, 3U);
+  EXPECT_THAT(std::get<Options>(parsed).cpus, ElementsAre(0U));
+}
+
+TEST(TestimonyOptions, WhatTheDaemonDecidesIsRefusedWithoutAnInterface) {
+  for (const std::vector<const char*>& flag :
+       std::vector<std::vector<const char*>>{{"--fanout", "cpu"},
+                                             {"--snaplen", "100"},
+                                             {"--ring_mib", "8"},
+                                             {"--promiscuous"},
+                                             {"--no_promiscuous"},
+                                             {"--wait"}}) {
+    std::vector<const char*> arguments{"--testimony", "/run/a"};
+    arguments.insert(arguments.end(), flag.begin(), flag.end());
+    EXPECT_THAT(error_of(arguments), HasSubstr(std::string(flag[0]) + ": only with --interface"));
+    arguments.insert(arguments.end(), {"--interface", "eth1"});
+    EXPECT_TRUE(std::holds_alternative<Options>(parse(arguments))) << flag[0];
+  }
+}
+
+TEST(TestimonyOptions, OneSocketIsNamedOnceAndWithoutFiles) {
+  EXPECT_THAT(error_of({"--testimony", "/run/a", "--testimony", "/run/a"}),
+              HasSubstr("--testimony /run/a: named twice"));
+  EXPECT_THAT(error_behind_read({"--testimony", "/run/a"}), HasSubstr("--read and --testimony"));
+  EXPECT_THAT(error_behind_read({"--cpus", "0"}),
+              HasSubstr("--cpus: only with --interface or --testimony"));
+}
+
 }  // namespace
 }  // namespace clerk

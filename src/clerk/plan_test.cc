@@ -2,16 +2,23 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/capability.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <array>
 #include <filesystem>
 
+#include "base/unique_fd.h"
 #include "testing/temp_file.h"
 
 namespace clerk {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::StartsWith;
 
@@ -77,6 +84,60 @@ TEST(Plan, FailsOnAnInputThatCannotBeRead) {
   EXPECT_EQ(*checked, kExitFailed);
   EXPECT_THAT(plan, HasSubstr("--read " + input + ": is no pcap"));  // the log, in this program
   EXPECT_THAT(plan, Not(HasSubstr("\nread ")));
+}
+
+// A socket to which nobody listens.
+void make_socket(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  const UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM, 0));
+  EXPECT_EQ(::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+}
+
+TEST(Plan, TellsWhoseMemoryTheRingsOfASocketAre) {
+  const Options options{.testimony = {"/a"}, .threads = 8, .flows_max = 1U << 20};
+  const std::string memory = describe_memory(options, 0, 2);
+  EXPECT_THAT(memory, HasSubstr(" for 2 meters and 0 for their rings; the rings of testimony"));
+}
+
+TEST(Plan, OneSocketUnderTwoNamesIsRefused) {
+  const TempDirectory directory;
+  const std::string first = directory.path_of("first");
+  const std::string second = directory.path_of("second");
+  make_socket(first);
+  make_socket(second);
+  Options options{.testimony = {first, second, directory.path_of("none")}};
+  EXPECT_TRUE(check_sockets(options));
+  options.testimony.push_back(directory.path_of("link"));
+  std::filesystem::create_symlink(second, options.testimony.back());
+  const auto checked = check_sockets(options);
+  ASSERT_FALSE(checked);
+  EXPECT_THAT(checked.error().message, HasSubstr("link: is " + second + " too"));
+}
+
+TEST(Plan, ARunWithoutInterfacesKeepsNoCapability) {
+  EXPECT_THAT(kept_capabilities({.testimony = {"/a"}}), IsEmpty());
+  EXPECT_THAT(kept_capabilities({.read = {"a"}}), IsEmpty());
+  EXPECT_THAT(kept_capabilities({.interfaces = {"a"}, .testimony = {"/a"}}),
+              ElementsAre(CAP_NET_RAW));
+}
+
+TEST(Plan, RootBecomesWhoMayConnectAgain) {
+  constexpr uid_t kOwner = 12345;
+  const TempDirectory directory;
+  const std::string socket = directory.path_of("socket");
+  make_socket(socket);
+  if (::chown(socket.c_str(), kOwner, kOwner) != 0) GTEST_SKIP() << "THIS TAKES ROOT";
+  Options options{.testimony = {directory.path_of("none"), socket}};
+  EXPECT_EQ(account_of(options).value()->user, kOwner);
+  options.testimony.pop_back();
+  EXPECT_EQ(account_of(options).value()->user, 0U) << "nobody knows yet who that will be";
+  options.testimony = {socket};
+  options.interfaces = {"eth1"};
+  EXPECT_EQ(account_of(options).value()->user, unprivileged_account().user);
+  options.user = "root";
+  EXPECT_EQ(account_of(options).value()->user, 0U);
 }
 
 }  // namespace
