@@ -362,7 +362,7 @@ void SharedInterface::obey(Client& client) {
 void SharedInterface::join(Client& client, uint32_t index) {
   if (index >= rings_.size()) return give_up(client, "wants an index that there is not");
   if (!rings_[index]->join(client)) return give_up(client, "");
-  spdlog::info("{}: client {} ({}) reads index {}", config_.socket_name, client.number,
+  spdlog::debug("{}: client {} ({}) reads index {}", config_.socket_name, client.number,
                client.connection.peer(), index);
 }
 
@@ -371,7 +371,7 @@ void SharedInterface::give_up(Client& client, std::string_view why) {
   client.is_over = true;
   if (why.empty()) {
     if (client.ring != nullptr)
-      spdlog::info("{}: client {} has ended", config_.socket_name, client.number);
+      spdlog::debug("{}: client {} has ended", config_.socket_name, client.number);
     return;
   }
   ++clients_refused_;
