@@ -293,8 +293,7 @@ TEST(Config, RefusesWhatIsNoJson) {
       {socket_with("") + "]", {"2:3: warning: what follows the array is ignored"}},
       {"[\n,]", {"2:1: error: this is no JSON: unexpected ','; expected '[', '{', or a literal"}},
       {"[{},\n]",
-       {"1:2: error: SocketName is missing; write for example \"SocketName\": "
-        "\"/run/testimony.sock\"",
+       {R"(1:2: error: SocketName is missing; write for example "SocketName": "/run/testimony.sock")",
         "1:2: error: Interface is missing; write for example \"Interface\": \"eth0\"",
         "1:2: error: BlockSize is missing; write for example \"BlockSize\": 1048576",
         "1:2: error: NumBlocks is missing; write for example \"NumBlocks\": 16",
