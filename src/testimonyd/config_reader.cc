@@ -334,6 +334,7 @@ std::string_view Handler::advice_on(size_t offset) const {
   switch (text_[offset]) {
     case '/':
     case '#': return " (JSON has no comments)";
+    case '\0': return " (for there is an octet of zero)";
     case '\'': return " (strings stand between double quotes)";
     case ']':
     case '}': return is_behind_comma ? " (remove the comma before it)" : "";
