@@ -1,4 +1,4 @@
-"""clerk and a testimony daemon: packets that somebody else's ring holds, and all that a daemon may do to its clients."""
+"""clerk and a testimony daemon: packets of somebody else's ring, and all that a daemon may do to its clients."""
 
 import contextlib
 import os

@@ -54,7 +54,7 @@ def _packet(frame, time_ns, vlan_id, is_last):
 
 
 def block_of(frames, sequence, status=STATUS_USER, vlan_id=None, claimed=None):
-    """As the kernel writes it. `vlan_id` is of tags that it took off; `claimed` is a number of packets that is wrong."""
+    """As the kernel writes it. `vlan_id` is of tags that it took off; `claimed` is a wrong number of packets."""
     now_ns = time.time_ns()
     count = len(frames) if claimed is None else claimed
     packets = b"".join(_packet(frame, now_ns + place, vlan_id, place == len(frames) - 1)
