@@ -367,19 +367,9 @@ def test_who_does_not_finish_a_message_is_sent_away_in_time_and_a_silent_member_
 # Numbers
 
 
-@pytest.fixture
-def own(wire, tmp_path):
-    """Starts a daemon of the test's own, with one socket."""
-    with contextlib.ExitStack() as stack:
-        def start(**keys):
-            path = tmp_path / "testimony.sock"
-            daemon = stack.enter_context(TestimonyDaemon(wire.probe, tmp_path, socket_config(path, **keys)))
-            return daemon.wait_until_serving(), path
-        yield start
-
-
-def test_there_may_be_no_more_clients_than_configured(own):
-    daemon, path = own(MaxClients=3)
+def test_there_may_be_no_more_clients_than_configured(serve):
+    daemon = serve(MaxClients=3)
+    path = daemon.path
     with contextlib.ExitStack() as stack:
         clients = [stack.enter_context(Client(path, 0)) for _ in range(2)]
         greeted = stack.enter_context(Client(path))
@@ -398,16 +388,14 @@ def test_there_may_be_no_more_clients_than_configured(own):
     # What is sent fits the socket's buffer, with the words at the end; and it does not.
     ({"BlockSize": 65536, "NumBlocks": 16}, b"blocks were held too long"),
     ({"BlockSize": 4096, "NumBlocks": 2048}, None)], ids=["few blocks", "many blocks"])
-def test_who_never_reads_is_evicted_under_traffic_and_nobody_else_loses_anything(own, wire, keys, error):
-    daemon, path = own(**keys)
-    sender = Numbered(wire)
-    with Client(path, 0) as reader, Client(path) as stopped:
+def test_who_never_reads_is_evicted_under_traffic_and_nobody_else_loses_anything(serve, numbered, keys, error):
+    daemon = serve(**keys)
+    with Client(daemon.path, 0) as reader, Client(daemon.path) as stopped:
         stopped.take_greeting()
         stopped.say(fanout_index(0))
-        with sender.sending(60_000, rate=40_000, octets=400):
+        with numbered.sending(60_000, rate=40_000, octets=400):
             pump([reader], lambda: daemon.ring()["evictions"] == 1, "the other one is evicted")
-            sender_total = len(reader.numbers)
-            read_packets([reader], sender_total + 1000)
+            read_packets([reader], len(reader.numbers) + 1000)
         heard = stopped.hear_end()
     assert heard.endswith(tlv(ERROR_TLV, error)) if error else ERROR_TLV.to_bytes(2, "big") not in heard
     assert reader.numbers == list(range(len(reader.numbers))) and daemon.ring()["drops"] == 0

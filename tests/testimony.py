@@ -50,11 +50,13 @@ def socket_config(path, **keys):
 
 
 class TestimonyDaemon(LiveClerk):
-    """testimonyd that serves the sockets of the configuration. Its files are in `folder`."""
+    """testimonyd that serves the sockets of the configuration; `path` is the first one's. Its files are in `folder`."""
 
     __test__ = False  # pytest takes classes of this name for tests
 
     def __init__(self, namespace, folder, *sockets, flags=(), prefix=()):
+        self.sockets = sockets
+        self.path = sockets[0]["SocketName"] if sockets else None
         self.config_path, self.stats_path = Path(folder) / "testimony.conf", Path(folder) / "stats.sock"
         self.configure(*sockets)
         super().__init__(namespace, "--config", self.config_path, "--stats_socket", self.stats_path, *flags,
@@ -165,13 +167,13 @@ class Client:
     """A connection to the daemon. With an `index` it joins at once; else the test says what it says.
 
     `read` takes what has come: blocks are looked through and given back, but for the last `keep` ones. Every block
-    must be one that the kernel has filled, and the one after the block before it. `numbers` are those of the packets.
+    must be one that the kernel has filled, and the one after the block before it. `numbers` are those of the `packets`.
     """
 
     def __init__(self, path, index=None, keep=0):
         self.keep = keep
         self.geometry = self.ring_socket = self.memory = None
-        self.numbers, self.held, self.counters_told = [], collections.deque(), []
+        self.packets, self.numbers, self.held, self.counters_told = [], [], collections.deque(), []
         self.blocks, self.sequence = 0, None
         self.error = None
         self.is_over = False
@@ -264,12 +266,16 @@ class Client:
     # Behind it
 
     def read(self):
+        self._fetch()
+        self._obey()
+
+    def _fetch(self):
+        """All that has come."""
         try:
             while not self.is_over:
                 more = os.read(self.socket.fileno(), 65536)  # recv() would wait for something
                 self._octets += more
-                self._obey()
-                self.is_over = self.is_over or not more
+                self.is_over = not more
         except BlockingIOError:
             pass
         except ConnectionResetError:
@@ -293,11 +299,24 @@ class Client:
         self._octets = self._octets[at:]
 
     def _take_block(self, index):
+        try:
+            packets = self.packets_of(index)
+        except AssertionError:
+            if self._is_sent_away():
+                return  # what it had is the kernel's again
+            raise
         self.blocks += 1
         self.held.append(index)
-        self.numbers += [packet.number for packet in self.packets_of(index)]
+        self.packets += packets
+        self.numbers += [packet.number for packet in packets]
         while len(self.held) > self.keep:
             self.give_back(self.held[0])
+
+    def _is_sent_away(self):
+        deadline = time.monotonic() + 1
+        while not self.is_over and time.monotonic() < deadline:
+            self._fetch()
+        return self.is_over
 
     def give_back(self, *indexes):
         """In one write."""
@@ -339,7 +358,7 @@ def _packets_in(block, at, count):
         at += step
 
 
-def pump(clients, until, what, patience_s=PATIENCE_S):
+def pump(clients, until, what, patience_s=20):
     """The clients read until the condition is true."""
     deadline = time.monotonic() + patience_s
     while not until():
