@@ -13,10 +13,10 @@ import struct
 import threading
 import time
 
-BLOCK_TLV, INDEX_TLV_OCTETS = 0x8000, 8
+INDEX_TLV_OCTETS = 8
 FANOUT_SIZE, BLOCK_SIZE, NUM_BLOCKS, WAITING, KERNEL_COUNTERS = 0x8003, 0x8004, 0x8005, 0x8002, 0x8006
 
-SOL_PACKET, PACKET_RX_RING, PACKET_STATISTICS, PACKET_VERSION, PACKET_FANOUT = 263, 5, 6, 10, 18
+SOL_PACKET, PACKET_RX_RING, PACKET_VERSION, PACKET_FANOUT = 263, 5, 10, 18
 TPACKET_V3 = 2
 ETH_P_ALL = 3
 RETIRE_MS = 20
@@ -29,9 +29,6 @@ DESCRIPTION = struct.Struct("=II IIII Q II II")
 PACKET = struct.Struct("=IIIIII HH IIHH8x")
 ADDRESS = struct.Struct("=H2siHBB8s")
 MAC_OFFSET = 82
-
-PATIENCE_S = 20
-
 
 def tlv(kind, *numbers):
     return struct.pack(">HH", kind, 4 * len(numbers)) + b"".join(struct.pack(">I", number) for number in numbers)
@@ -57,7 +54,7 @@ def _packet(frame, time_ns, vlan_id, is_last):
 
 
 def block_of(frames, sequence, status=STATUS_USER, vlan_id=None, claimed=None):
-    """A block as the kernel writes it. `vlan_id` is of tags that it took off; `claimed` packets, if not the right ones."""
+    """As the kernel writes it. `vlan_id` is of tags that it took off; `claimed` is a wrong number of packets."""
     now_ns = time.time_ns()
     count = len(frames) if claimed is None else claimed
     packets = b"".join(_packet(frame, now_ns + place, vlan_id, place == len(frames) - 1)
@@ -104,7 +101,7 @@ class PictureRing:
 class KernelRing:
     """A ring on an interface, made by the packet socket that the daemon passes. Members of one `group` share it."""
 
-    def __init__(self, namespace, interface, group=None, block_size=65536, blocks=32):
+    def __init__(self, namespace, interface, group=None, block_size=65536, blocks=128):
         self.block_size, self.blocks = block_size, blocks
         with namespace.entered():
             self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
@@ -119,7 +116,6 @@ class KernelRing:
         if group is not None:
             self._socket.setsockopt(SOL_PACKET, PACKET_FANOUT, group)
         self._next, self._lent = 0, set()
-        self.drops = 0
 
     def take_ready(self):
         ready = []
@@ -132,15 +128,6 @@ class KernelRing:
     def release(self, index):
         struct.pack_into("=I", self._memory, index * self.block_size + STATUS_OFFSET, STATUS_KERNEL)
         self._lent.discard(index)
-
-    def release_all(self):
-        for index in list(self._lent):
-            self.release(index)
-
-    def counters(self):
-        packets, drops, _ = struct.unpack("3I", self._socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 12))
-        self.drops += drops
-        return kernel_counters(packets, self.drops)
 
     def _status(self, index):
         return struct.unpack_from("=I", self._memory, index * self.block_size + STATUS_OFFSET)[0]

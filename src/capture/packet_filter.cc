@@ -76,7 +76,7 @@ Result<PacketFilter::Program*> PacketFilter::program_for(LinkType link_type) {
 }
 
 Result<void> PacketFilter::prepare(LinkType link_type) {
-  if (!empty()) TRY(program_for(link_type));
+  if (!empty()) static_cast<void>(TRY(program_for(link_type)));
   return {};
 }
 

@@ -371,13 +371,14 @@ TEST_F(TestimonySource, ASilentRingHoldsNobodyUp) {
 }
 
 TEST_F(TestimonySource, MembersWorkOnThreadsOfTheirOwn) {
-  constexpr uint32_t kIndexes = 4;
+  constexpr size_t kIndexes = 4;
   constexpr uint32_t kRounds = 50;
-  start_daemon({.geometry = geometry_of(kIndexes), .counters = kNoDrops});
+  start_daemon({.geometry = geometry_of(uint32_t{kIndexes}), .counters = kNoDrops});
   open();
   std::atomic<size_t> blocks{0};
   std::atomic<bool> ends{false};
   std::vector<std::jthread> threads;
+  threads.reserve(sources_.size());
   for (PacketSource* source : sources_) {
     threads.emplace_back([&, source] {
       while (!ends) {

@@ -9,7 +9,7 @@
 
 #include "base/log.h"
 #include "capture/af_packet_source.h"
-#include "command_line/flags.h"
+#include "command_line/answer.h"
 #include "flow/enrich.h"
 #include "ipfix/timestamp.h"
 #include "sink/destination.h"

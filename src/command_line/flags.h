@@ -1,27 +1,12 @@
-// What the command lines of the programs have in common: how flags may be spelled, what is said of
-// one that nobody knows, and the exit status.
-//
-// CLI11 reads the arguments; each program has its own flags, in its options.h.
+// What the command lines of the programs have in common: how flags may be spelled, and what is said
+// of one that nobody knows. CLI11 reads the arguments; each program has its own flags, in its
+// options.cc.
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <string>
 
-namespace CLI {
-class App;
-}
-
 namespace clerk {
-
-inline constexpr int kExitDone = 0;
-inline constexpr int kExitFailed = 1;
-inline constexpr int kExitBadUsage = 2;
-
-// What to print instead of running, and the exit status that goes with it: help and version on
-// stdout (0), bad usage on stderr (2).
-struct Answer {
-  std::string text;
-  int exit_status;
-};
 
 // --Some-flag=a-b becomes --Some_flag=a-b: one spelling is registered, both are accepted, also with
 // one dash, as the flags of the original programs were.

@@ -121,7 +121,8 @@ class Client {
   // The next block, or nothing when none came for so long. After an error the connection is over.
   [[nodiscard]] Result<std::optional<Block>> next_block(std::chrono::milliseconds patience);
 
-  // Never waits: what a stopped daemon does not take is sent later.
+  // Never waits: what a stopped daemon does not take is sent later. A block that is not handed out
+  // is Failure::Broken, and nothing else comes of it.
   [[nodiscard]] Result<void> return_block(uint32_t index);
 
   // The latest ones; the original daemon tells none.

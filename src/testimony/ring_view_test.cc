@@ -27,19 +27,23 @@ void set_option(int socket, int name, const T& value) {
   EXPECT_EQ(::setsockopt(socket, SOL_PACKET, name, &value, sizeof value), 0) << name;
 }
 
+UniqueFd socket_with_ring(int type) {
+  UniqueFd socket(::socket(AF_PACKET, type | SOCK_CLOEXEC, 0));
+  tpacket_req3 request{};
+  request.tp_block_size = kKernelGeometry.block_octets;
+  request.tp_block_nr = kKernelGeometry.blocks;
+  request.tp_frame_size = kKernelGeometry.block_octets;
+  request.tp_frame_nr = kKernelGeometry.blocks;
+  request.tp_retire_blk_tov = kRetireMs;
+  set_option(socket.get(), PACKET_VERSION, int{TPACKET_V3});
+  set_option(socket.get(), PACKET_RX_RING, request);
+  return socket;
+}
+
 // The daemon's side of a ring: it maps the memory too, and gives blocks to the kernel.
 class KernelRing {
  public:
-  explicit KernelRing(int type = SOCK_RAW) : socket_(::socket(AF_PACKET, type | SOCK_CLOEXEC, 0)) {
-    tpacket_req3 request{};
-    request.tp_block_size = kKernelGeometry.block_octets;
-    request.tp_block_nr = kKernelGeometry.blocks;
-    request.tp_frame_size = kKernelGeometry.block_octets;
-    request.tp_frame_nr = kKernelGeometry.blocks;
-    request.tp_retire_blk_tov = kRetireMs;
-    set_option(socket_.get(), PACKET_VERSION, int{TPACKET_V3});
-    set_option(socket_.get(), PACKET_RX_RING, request);
-    memory_ = ::mmap(nullptr, kOctets, PROT_READ | PROT_WRITE, MAP_SHARED, socket_.get(), 0);
+  explicit KernelRing(int type = SOCK_RAW) : socket_(socket_with_ring(type)) {
     EXPECT_NE(memory_, MAP_FAILED);
   }
   KernelRing(const KernelRing&) = delete;
@@ -74,7 +78,7 @@ class KernelRing {
   }
 
   UniqueFd socket_;
-  void* memory_ = nullptr;
+  void* memory_ = ::mmap(nullptr, kOctets, PROT_READ | PROT_WRITE, MAP_SHARED, socket_.get(), 0);
 };
 
 class KernelRingTest : public ::testing::Test {

@@ -22,7 +22,7 @@
 #include "base/read_file.h"
 #include "capture/kernel_filter.h"
 #include "capture/network_interface.h"
-#include "command_line/flags.h"
+#include "command_line/answer.h"
 #include "testimonyd/config_problems.h"
 
 namespace clerk {

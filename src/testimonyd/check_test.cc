@@ -13,7 +13,7 @@
 
 #include "base/unique_fd.h"
 #include "capture/network_interface.h"
-#include "command_line/flags.h"
+#include "command_line/answer.h"
 #include "testing/temp_file.h"
 
 namespace clerk {

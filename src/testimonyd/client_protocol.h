@@ -33,6 +33,9 @@ class ClientProtocol {
   [[nodiscard]] uint32_t value() const { return value_; }
   [[nodiscard]] std::string_view why_broken() const { return why_broken_; }
 
+  // Not a word came yet.
+  [[nodiscard]] bool has_said_nothing() const { return greeted_ == 0; }
+
   // A message has begun and is not whole: the client owes the rest of it.
   [[nodiscard]] bool is_within_message() const {
     return !has_joined_ || messages_.octets_left() > 0;

@@ -17,6 +17,8 @@
 namespace clerk {
 namespace {
 
+using Json = nlohmann::json;
+
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";  // the parser passes over it
 constexpr std::string_view kBlanks = " \t\r\n";
 
@@ -39,18 +41,20 @@ class CountingIterator {
   using pointer = const char*;
   using reference = const char&;
 
-  CountingIterator(const char* at, const char** read_to) : at_(at), read_to_(read_to) {}
+  CountingIterator(std::string_view text, size_t at, size_t& octets_read)
+      : text_(text), at_(at), octets_read_(&octets_read) {}
 
-  reference operator*() const { return *at_; }
+  reference operator*() const { return text_[at_]; }
   CountingIterator& operator++() {
-    *read_to_ = ++at_;
+    *octets_read_ = ++at_;
     return *this;
   }
   bool operator==(const CountingIterator& other) const { return at_ == other.at_; }
 
  private:
-  const char* at_;
-  const char** read_to_;
+  std::string_view text_;
+  size_t at_;
+  size_t* octets_read_;
 };
 
 std::string lower_case(std::string_view text) {
@@ -71,6 +75,7 @@ std::optional<ConfigKey> find_key(std::string_view name) {
 // Half of a word must be there: any short word is a few edits from any other.
 std::string similar_key(std::string_view name) {
   std::vector<std::string> names;
+  names.reserve(kConfigKeys.size());
   for (const ConfigKeyDescription& description : kConfigKeys)
     names.push_back(lower_case(description.name));
   const auto similar = name.size() > kKeyOctetsMax
@@ -111,14 +116,7 @@ std::string cause_of(std::string_view what) {
 // false. They are named and typed as it wants them.
 class Handler {
  public:
-  using number_integer_t = nlohmann::json::number_integer_t;
-  using number_unsigned_t = nlohmann::json::number_unsigned_t;
-  using number_float_t = nlohmann::json::number_float_t;
-  using string_t = nlohmann::json::string_t;
-  using binary_t = nlohmann::json::binary_t;
-
-  Handler(std::string_view text, ConfigProblems& problems)
-      : text_(text), problems_(problems), read_to_(text.data()) {
+  Handler(std::string_view text, ConfigProblems& problems) : text_(text), problems_(problems) {
     if (text.starts_with(kByteOrderMark)) token_end_ = kByteOrderMark.size();
   }
 
@@ -126,26 +124,22 @@ class Handler {
 
   bool null() { return take_value(ConfigType::Null, {}); }
   bool boolean(bool value) { return take_value(ConfigType::Bool, {.number = value ? 1 : 0}); }
-  bool number_integer(number_integer_t value) {
+  bool number_integer(Json::number_integer_t value) {
     return take_value(ConfigType::Integer, {.number = value});
   }
-  bool number_unsigned(number_unsigned_t value);
-  bool number_float(number_float_t value, const string_t& digits);
-  bool string(string_t& value) { return take_value(ConfigType::String, {.text = value}); }
-  bool binary(binary_t& /*value*/) { return true; }  // of other formats than JSON
+  bool number_unsigned(Json::number_unsigned_t value);
+  bool number_float(Json::number_float_t value, const std::string& digits);
+  bool string(std::string& value) { return take_value(ConfigType::String, {.text = value}); }
+  bool binary(Json::binary_t& /*value*/) { return true; }  // of other formats than JSON
   bool start_object(size_t /*size*/) { return open(ConfigType::Object); }
   bool end_object() { return close(); }
   bool start_array(size_t /*size*/) { return open(ConfigType::Array); }
   bool end_array() { return close(); }
-  bool key(string_t& name);
-  bool parse_error(size_t position, const std::string& token,
-                   const nlohmann::json::exception& exception);
+  bool key(std::string& name);
+  bool parse_error(size_t position, const std::string& token, const Json::exception& exception);
 
  private:
   enum class Within : uint8_t { Text, Array, Object };
-
-  // How many octets the parser has taken.
-  [[nodiscard]] size_t octets_read() const { return static_cast<size_t>(read_to_ - text_.data()); }
 
   size_t take_token();
   bool take_value(ConfigType type, ConfigValue value);
@@ -159,8 +153,8 @@ class Handler {
 
   std::string_view text_;
   ConfigProblems& problems_;
-  const char* read_to_;
-  size_t token_end_ = 0;  // of the last one; of a number perhaps one octet later
+  size_t octets_read_ = 0;  // by the parser
+  size_t token_end_ = 0;    // of the last one; of a number perhaps one octet later
   Within within_ = Within::Text;
   size_t skipped_depth_ = 0;      // of containers whose content means nothing
   std::optional<ConfigKey> key_;  // whose value comes next; none when it is unknown
@@ -169,13 +163,12 @@ class Handler {
 };
 
 std::vector<ConfigObject> Handler::read() {
-  const CountingIterator begin(text_.data(), &read_to_);
-  const CountingIterator end(text_.data() + text_.size(), &read_to_);
-  const bool is_complete =
-      nlohmann::json::sax_parse(begin, end, this, nlohmann::json::input_format_t::json,
-                                /*strict=*/false);
+  const CountingIterator begin(text_, 0, octets_read_);
+  const CountingIterator end(text_, text_.size(), octets_read_);
+  const bool is_complete = Json::sax_parse(begin, end, this, Json::input_format_t::json,
+                                           /*strict=*/false);
   if (within_ == Within::Object) objects_.pop_back();  // what it lacks may have been meant to come
-  const size_t rest = text_.find_first_not_of(kBlanks, octets_read());
+  const size_t rest = text_.find_first_not_of(kBlanks, octets_read_);
   if (is_complete && rest != std::string_view::npos)
     problems_.warning(rest, "what follows the array is ignored");
   return std::move(objects_);
@@ -185,25 +178,25 @@ std::vector<ConfigObject> Handler::read() {
 // read, which is never one that a value or key begins with.
 size_t Handler::take_token() {
   const size_t begin = text_.find_first_not_of(kBetweenTokens, token_end_);
-  token_end_ = octets_read();
+  token_end_ = octets_read_;
   return std::min(begin, text_.size());
 }
 
-bool Handler::number_unsigned(number_unsigned_t value) {
-  constexpr auto kMax = static_cast<number_unsigned_t>(std::numeric_limits<int64_t>::max());
+bool Handler::number_unsigned(Json::number_unsigned_t value) {
+  constexpr auto kMax = static_cast<Json::number_unsigned_t>(std::numeric_limits<int64_t>::max());
   // What is larger is out of every key's range, and so is the largest of all.
   return take_value(ConfigType::Integer, {.number = static_cast<int64_t>(std::min(value, kMax))});
 }
 
 // Also of integers that do not fit 64 bits.
-bool Handler::number_float(number_float_t value, const string_t& digits) {
+bool Handler::number_float(Json::number_float_t value, const std::string& digits) {
   const bool is_integer = digits.find_first_of(".eE") == std::string::npos;
   if (!is_integer) return take_value(ConfigType::OtherNumber, {.text = digits});
   using Limits = std::numeric_limits<int64_t>;
   return take_value(ConfigType::Integer, {.number = value < 0 ? Limits::min() : Limits::max()});
 }
 
-bool Handler::key(string_t& name) {
+bool Handler::key(std::string& name) {
   const size_t offset = take_token();
   if (skipped_depth_ > 0) return true;
   key_ = find_key(name);
@@ -280,7 +273,7 @@ bool Handler::open(ConfigType type) {
 }
 
 bool Handler::close() {
-  token_end_ = octets_read();
+  token_end_ = octets_read_;
   if (skipped_depth_ > 0) {
     --skipped_depth_;
   } else if (within_ == Within::Object) {
@@ -300,7 +293,7 @@ bool Handler::refuse_text(size_t offset, ConfigType type) {
 }
 
 bool Handler::parse_error(size_t position, const std::string& /*token*/,
-                          const nlohmann::json::exception& exception) {
+                          const Json::exception& exception) {
   const std::string cause = cause_of(exception.what());
   const size_t offset = place_of_error(position, cause);
   if (text_.find_first_not_of(kBlanks) == std::string_view::npos) {
@@ -341,6 +334,7 @@ std::string_view Handler::advice_on(size_t offset) const {
   switch (text_[offset]) {
     case '/':
     case '#': return " (JSON has no comments)";
+    case '\0': return " (for there is an octet of zero)";
     case '\'': return " (strings stand between double quotes)";
     case ']':
     case '}': return is_behind_comma ? " (remove the comma before it)" : "";

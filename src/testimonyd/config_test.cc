@@ -293,13 +293,15 @@ TEST(Config, RefusesWhatIsNoJson) {
       {socket_with("") + "]", {"2:3: warning: what follows the array is ignored"}},
       {"[\n,]", {"2:1: error: this is no JSON: unexpected ','; expected '[', '{', or a literal"}},
       {"[{},\n]",
-       {"1:2: error: SocketName is missing; write for example \"SocketName\": "
-        "\"/run/testimony.sock\"",
+       {R"(1:2: error: SocketName is missing; write for example "SocketName": "/run/testimony.sock")",
         "1:2: error: Interface is missing; write for example \"Interface\": \"eth0\"",
         "1:2: error: BlockSize is missing; write for example \"BlockSize\": 1048576",
         "1:2: error: NumBlocks is missing; write for example \"NumBlocks\": 16",
-        "2:1: error: this is no JSON: unexpected ']'; expected '[', '{', or a literal (remove the "
-        "comma before it)"}},
+        R"(2:1: error: this is no JSON: unexpected ']'; expected '[', '{', or a literal (remove the comma before it))"}},
+      {std::string("[{\0}]", 5),
+       {"1:3: error: this is no JSON: unexpected end of input; expected string literal (for there "
+        "is "
+        "an octet of zero)"}},
       {"# rings\n[]", {"1:1: error: this is no JSON: invalid literal (JSON has no comments)"}},
       {"[\n // rings\n]", {"2:2: error: this is no JSON: invalid literal (JSON has no comments)"}},
       {socket_with("'User': 1"),

@@ -54,7 +54,7 @@ Result<Config> load_config(const std::string& path) {
 std::vector<int> kept_capabilities(const Config& config, const DaemonOptions& options) {
   std::vector<int> kept{CAP_NET_RAW, CAP_CHOWN};
   const bool are_writable =
-      is_directory_writable(options.stats_path) &&
+      is_directory_writable(options.stats_socket) &&
       std::ranges::all_of(config.sockets, is_directory_writable, &SocketConfig::socket_name);
   if (!are_writable) kept.push_back(CAP_DAC_OVERRIDE);
   return kept;
@@ -71,7 +71,7 @@ Result<void> Daemon::open_all(const Config& config) {
   TRY(watch_signals());
   for (const SocketConfig& socket : config.sockets)
     interfaces_.push_back(TRY(SharedInterface::open(socket, loop_)));
-  if (!options_.stats_path.empty()) TRY(open_stats_socket());
+  if (!options_.stats_socket.empty()) TRY(open_stats_socket());
   return {};
 }
 
@@ -121,7 +121,7 @@ void Daemon::handle_signals() {
 }
 
 void Daemon::reread_config() {
-  const auto config = load_config(options_.config_path);
+  const auto config = load_config(options_.config);
   if (!config) return spdlog::error("{}; going on as before", config.error().message);
   apply(*config);
 }
@@ -167,7 +167,7 @@ void Daemon::log_stats() {
 }
 
 Result<void> Daemon::open_stats_socket() {
-  auto listener = Listener::open({.path = options_.stats_path, .mode = kForEverybody});
+  auto listener = Listener::open({.path = options_.stats_socket, .mode = kForEverybody});
   if (!listener) return fail("--stats_socket {}", listener.error().message);
   stats_listener_.emplace(*std::move(listener));
   stats_watch_ = TRY(loop_.watch(stats_listener_->fd(), EPOLLIN | EPOLLET,

@@ -18,15 +18,11 @@
 #include "testimonyd/connection.h"
 #include "testimonyd/event_loop.h"
 #include "testimonyd/listener.h"
+#include "testimonyd/options.h"
 #include "testimonyd/shared_interface.h"
 #include "testimonyd/stats.h"
 
 namespace clerk {
-
-struct DaemonOptions {
-  std::string config_path;  // for SIGHUP
-  std::string stats_path;   // empty: no socket for statistics
-};
 
 class Daemon {
  public:

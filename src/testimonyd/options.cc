@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "clerk/version.h"
+#include "command_line/flags.h"
 #include "testimonyd/config_keys.h"
 
 namespace clerk {

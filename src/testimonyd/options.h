@@ -5,7 +5,7 @@
 #include <variant>
 
 #include "base/log.h"
-#include "command_line/flags.h"
+#include "command_line/answer.h"
 
 namespace clerk {
 

@@ -362,8 +362,8 @@ void SharedInterface::obey(Client& client) {
 void SharedInterface::join(Client& client, uint32_t index) {
   if (index >= rings_.size()) return give_up(client, "wants an index that there is not");
   if (!rings_[index]->join(client)) return give_up(client, "");
-  spdlog::info("{}: client {} ({}) reads index {}", config_.socket_name, client.number,
-               client.connection.peer(), index);
+  spdlog::debug("{}: client {} ({}) reads index {}", config_.socket_name, client.number,
+                client.connection.peer(), index);
 }
 
 // Ends the connection of one that is gone, or that has done something wrong.
@@ -371,7 +371,7 @@ void SharedInterface::give_up(Client& client, std::string_view why) {
   client.is_over = true;
   if (why.empty()) {
     if (client.ring != nullptr)
-      spdlog::info("{}: client {} has ended", config_.socket_name, client.number);
+      spdlog::debug("{}: client {} has ended", config_.socket_name, client.number);
     return;
   }
   ++clients_refused_;
@@ -391,8 +391,10 @@ void SharedInterface::send_away(Client& client, std::string_view why) {
 
 void SharedInterface::end_overdue_clients(Clock::time_point now) {
   for (const auto& [number, client] : clients_) {
-    if (!client->is_over && now >= client->deadline)
-      give_up(*client, "did not finish its message in time");
+    if (client->is_over || now < client->deadline) continue;
+    // One that says nothing may have wanted to know the ring's geometry, and knows it by now.
+    give_up(*client,
+            client->protocol.has_said_nothing() ? "" : "did not finish its message in time");
   }
 }
 
