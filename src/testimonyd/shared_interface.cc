@@ -342,10 +342,10 @@ void SharedInterface::greet(Client& client) {
     client.send(greeting);
     return send_away(client, fmt::format("interface {} is not there", config_.interface));
   }
-  testimony::put_tlv(testimony::Type::FanoutSize, config_.fanout_size, greeting);
-  testimony::put_tlv(testimony::Type::BlockSize, config_.block_octets, greeting);
-  testimony::put_tlv(testimony::Type::NumBlocks, config_.blocks, greeting);
-  testimony::put_tlv(testimony::Type::WaitingForFanoutIndex, std::span<const uint8_t>(), greeting);
+  testimony::put_number(testimony::Type::FanoutSize, config_.fanout_size, greeting);
+  testimony::put_number(testimony::Type::BlockSize, config_.block_octets, greeting);
+  testimony::put_number(testimony::Type::NumBlocks, config_.blocks, greeting);
+  testimony::put_tlv(testimony::Type::WaitingForFanoutIndex, {}, greeting);
   client.send(greeting);
 }
 
