@@ -217,6 +217,25 @@ def test_no_block_may_be_held_longer_than_configured(serve, numbered):
     daemon.stop()
 
 
+def test_clients_get_time_when_it_was_the_daemon_that_was_late(serve, numbered):
+    """It wakes and lends the whole ring at once: nobody has been slow."""
+    daemon = serve()
+    with Client(daemon.path, 0, keep=BLOCKS) as first, Client(daemon.path, 0, keep=BLOCKS) as second:
+        daemon.fall_asleep()
+        numbered.send(12_000)
+        daemon.wake_up()
+        pump([first, second], lambda: len(first.held) == len(second.held) == BLOCKS, "the ring is lent")
+        first.give_all_back()
+        second.give_all_back()
+        daemon.wait_until_ring("all came back", blocks_held=0, evictions=0)
+    with Client(daemon.path, 0, keep=BLOCKS) as keeping:
+        daemon.fall_asleep()
+        numbered.send(12_000)
+        daemon.wake_up()
+        read_to_end(keeping)
+    daemon.stop()
+
+
 def test_without_that_one_block_may_be_held_as_long_as_there_is_room(serve, numbered):
     daemon = serve()
     with Client(daemon.path, 0, keep=1) as keeping:

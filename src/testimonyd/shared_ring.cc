@@ -13,9 +13,13 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// What every client gets to give a block back, however little room there is: a daemon that was kept
-// from running itself may lend many blocks at one moment.
+// What every client gets to give a block back, however little room there is.
 constexpr milliseconds kHoldMin{5};
+
+// The same for blocks of a burst: when a daemon that was kept from running lends most of the ring
+// at one moment, all clients seem to be slow. On a machine that keeps daemons from running they
+// need this long to be woken.
+constexpr milliseconds kBurstHoldMin{100};
 
 // How often in a row a tick may find a block full behind one that is not: the kernel may have
 // filled both between the two looks.
@@ -60,12 +64,15 @@ bool SharedRing::give_back(Client& client, uint32_t index) {
 }
 
 bool SharedRing::dispatch(Clock::time_point now) {
+  const uint64_t lent_before = ledger_.lent();
   while (ledger_.room() > 0) {
     const auto block = ring_.ready_block(ledger_.next());
     if (!block) break;
     if (!is_as_filled(block->octets)) return false;
     lend(block->octets, now);
   }
+  const uint32_t lendable = ring_.shape().blocks - limits_.reserve_blocks;
+  if (ledger_.lent() - lent_before > lendable / 2) burst_at_ = now;
   return true;
 }
 
@@ -111,7 +118,7 @@ SharedRing::Clock::time_point SharedRing::deadline() const {
   const auto oldest = ledger_.oldest_held();
   if (!oldest) return deadline;
   const auto since = ledger_.lent_at(*oldest);
-  if (is_short_of_room()) deadline = since + kHoldMin;
+  if (is_short_of_room()) deadline = since + (since == burst_at_ ? kBurstHoldMin : kHoldMin);
   if (limits_.hold_max.count() > 0) deadline = std::min(deadline, since + limits_.hold_max);
   return deadline;
 }

@@ -85,6 +85,7 @@ class SharedRing {
   std::map<BlockLedger::Holder, Client*> clients_;
   RingCounts counts_;
   uint32_t ticks_out_of_phase_ = 0;
+  Clock::time_point burst_at_;  // when most of the ring was lent at once, the last time
 };
 
 }  // namespace clerk
