@@ -173,22 +173,33 @@ void SharedInterface::keep_counts() {
 
 void SharedInterface::lend_blocks(Clock::time_point now) {
   for (const auto& ring : rings_) {
-    if (!ring->dispatch(now)) return note_damage();
+    if (!ring->dispatch()) return note_damage();
     evict_late_clients(*ring, now);
   }
 }
 
+// Whoever seems late is heard first: what it has given back may have come since the loop looked.
 void SharedInterface::evict_late_clients(SharedRing& ring, Clock::time_point now) {
-  for (auto late = ring.late_clients(now); !late.empty(); late = ring.late_clients(now)) {
-    for (Client* client : late) {
-      spdlog::warn("{}: client {} ({}) holds {} of {} blocks too long; its connection is ended",
-                   config_.socket_name, client->number, client->connection.peer(),
-                   ring.held_by(*client), config_.blocks);
-      ring.note_eviction();
-      send_away(*client, "blocks were held too long");
-      ring.leave(*client);
-    }
+  for (auto late = ring.late_clients(now); !late.empty();) {
+    for (Client* client : late)
+      listen_to(*client);
+    const auto suspects = std::exchange(late, ring.late_clients(now));
+    if (late != suspects) continue;
+    for (Client* client : late)
+      evict(ring, *client);
+    late = ring.late_clients(now);
   }
+}
+
+void SharedInterface::evict(SharedRing& ring, Client& client) {
+  if (!client.is_over) {
+    spdlog::warn("{}: client {} ({}) holds {} of {} blocks too long; its connection is ended",
+                 config_.socket_name, client.number, client.connection.peer(), ring.held_by(client),
+                 config_.blocks);
+    ring.note_eviction();
+    send_away(client, "blocks were held too long");
+  }
+  ring.leave(client);
 }
 
 // Whoever may read a ring may write to it; the next one is whole again.
@@ -275,7 +286,7 @@ void SharedInterface::try_to_reopen() {
 // Clients
 
 void SharedInterface::accept_clients() {
-  for (;;) {
+  for (int accepts = 0; accepts < kAcceptsMax; ++accepts) {
     auto accepted = listener_.accept();
     if (!accepted) {
       if (failures_.allow(Clock::now())) spdlog::warn("{}; trying again", accepted.error().message);

@@ -58,6 +58,7 @@ class SharedInterface {
   void keep_counts();
   void lend_blocks(Clock::time_point now);
   void evict_late_clients(SharedRing& ring, Clock::time_point now);
+  void evict(SharedRing& ring, Client& client);
   void note_damage();
 
   // Interface

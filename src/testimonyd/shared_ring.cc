@@ -13,8 +13,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// What every client gets to give a block back, however little room there is: a daemon that was kept
-// from running itself may lend many blocks at one moment.
+// What every client gets to give a block back, however little room there is.
 constexpr milliseconds kHoldMin{5};
 
 // How often in a row a tick may find a block full behind one that is not: the kernel may have
@@ -59,12 +58,14 @@ bool SharedRing::give_back(Client& client, uint32_t index) {
   return true;
 }
 
-bool SharedRing::dispatch(Clock::time_point now) {
-  while (ledger_.room() > 0) {
+// A daemon that was kept from running lends many blocks at one moment, and nobody reads those all
+// at once: the time for each begins behind that for the one before.
+bool SharedRing::dispatch() {
+  for (milliseconds behind{0}; ledger_.room() > 0; behind += kHoldMin) {
     const auto block = ring_.ready_block(ledger_.next());
     if (!block) break;
     if (!is_as_filled(block->octets)) return false;
-    lend(block->octets, now);
+    lend(block->octets, behind);
   }
   return true;
 }
@@ -77,10 +78,9 @@ bool SharedRing::is_as_filled(std::span<const uint8_t> block) const {
          header.blk_len <= block.size() && header.offset_to_first_pkt <= header.blk_len;
 }
 
-void SharedRing::lend(std::span<const uint8_t> block, Clock::time_point now) {
+void SharedRing::lend(std::span<const uint8_t> block, milliseconds behind) {
   const uint32_t index = ledger_.next();
   const auto status = copy_of<tpacket_block_desc>(block.data()).hdr.bh1.block_status;
-  const bool is_held = ledger_.lend(now);
   ++counts_.blocks;
   std::vector<uint8_t> message;
   testimony::put_block(index, message);
@@ -89,6 +89,8 @@ void SharedRing::lend(std::span<const uint8_t> block, Clock::time_point now) {
     ++client->blocks_sent;
     ++counts_.blocks_sent;
   }
+  // Only now, so that a daemon which is kept from running does not take that from their time.
+  const bool is_held = ledger_.lend(Clock::now() + behind);
   if (!is_held) ring_.return_block(index);
   if ((status & TP_STATUS_LOSING) == 0) return;
   ++counts_.blocks_losing;

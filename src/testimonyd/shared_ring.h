@@ -53,7 +53,7 @@ class SharedRing {
 
   // Lends every block that the kernel has filled. False when the ring is not as the kernel would
   // leave it: somebody wrote to it, and it cannot be used any more.
-  [[nodiscard]] bool dispatch(Clock::time_point now);
+  [[nodiscard]] bool dispatch();
 
   // Whoever must give a block back at once.
   [[nodiscard]] std::vector<Client*> late_clients(Clock::time_point now) const;
@@ -76,7 +76,7 @@ class SharedRing {
   [[nodiscard]] bool is_as_filled(std::span<const uint8_t> block) const;
   [[nodiscard]] bool is_out_of_phase() const;
   [[nodiscard]] bool is_short_of_room() const;
-  void lend(std::span<const uint8_t> block, Clock::time_point now);
+  void lend(std::span<const uint8_t> block, std::chrono::milliseconds behind);
   void tell_counters();
 
   Ring ring_;
