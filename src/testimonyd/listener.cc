@@ -113,7 +113,8 @@ Result<void> Listener::listen(const ListenerOptions& options) {
   device_ = status.st_dev;
   inode_ = status.st_ino;
   TRY(give_to_owner(options));
-  if (::listen(socket_.get(), SOMAXCONN) != 0) return fail("{}: {}", path_, errno_text(errno));
+  if (::listen(socket_.get(), options.backlog) != 0)
+    return fail("{}: {}", path_, errno_text(errno));
   return {};
 }
 

@@ -31,8 +31,10 @@ constexpr milliseconds kLingerMax{1000};
 // More than any packet has: a ring takes them whole.
 constexpr uint32_t kWholePacket = 1U << 18;
 
-// What is read from one client before the others get their turn.
+// What is read from one client, and how many are let in, before the others and the rings get their
+// turn.
 constexpr int kReadsMax = 16;
+constexpr int kAcceptsMax = 16;
 
 constexpr size_t kMebibyte = size_t{1} << 20;
 
