@@ -137,7 +137,7 @@ class Wire:
         ready = [(packet, frame_of(packet)) for packet in described]
         sent = []
         for packet, frame in ready:
-            sent.append(_send(frames, packet, frame))
+            sent.append(Sent(packet, *send_frame(frames, frame)))
             if gap_s:
                 time.sleep(gap_s)
         self.sent += sent
@@ -148,14 +148,14 @@ class Wire:
         assert self.probe.counters(self.watched).received_packets == len(self.sent)
 
 
-def _send(frames, packet, frame):
-    """Until the kernel accepts it: while the other end's queue is full it says ENOBUFS."""
+def send_frame(frames, frame):
+    """Until the kernel accepts it: while the other end's queue is full it says ENOBUFS. The wall clock's times around."""
     deadline = time.monotonic() + PATIENCE_S
     while True:
         before_ns = time.time_ns()
         try:
             frames.send(frame)
-            return Sent(packet, before_ns, time.time_ns())
+            return before_ns, time.time_ns()
         except OSError as error:
             if error.errno != errno.ENOBUFS or time.monotonic() > deadline:
                 raise

@@ -411,6 +411,18 @@ def test_who_may_not_connect_is_told_at_the_start(public_path, rings):
     assert not run.counts
 
 
+def test_a_socket_that_is_given_to_its_owner_a_moment_later_is_waited_for(public_path, rings):
+    """Daemons make the socket first and change its owner then."""
+    needs_root()
+    with Daemon(public_path, rings()):
+        os.chmod(public_path, 0o600)
+        with clerk_at(public_path, "--user", "nobody") as clerk:
+            clerk.wait_for_line("user nobody")
+            os.chmod(public_path, 0o666)
+            wait_until_reading(clerk)
+            clerk.stop()
+
+
 def test_who_may_not_connect_any_more_is_told_and_waits(public_path, rings):
     needs_root()
     [ring] = rings()

@@ -101,7 +101,8 @@ Result<Ring> Ring::create(const NetworkInterface& interface, const RingShape& sh
   return ring;
 }
 
-Result<void> Ring::set_fanout(uint32_t argument) {
+template <typename Argument>
+Result<void> Ring::set_fanout(const Argument& argument) {
   if (set_option(socket_.get(), PACKET_FANOUT, argument)) return {};
   return fail(
       "cannot share its packets among threads: {} (before Linux 6.13 an interface must be up for "
@@ -121,6 +122,14 @@ Result<uint16_t> Ring::found_group(Fanout mode) {
 
 Result<void> Ring::join_group(Fanout mode, uint16_t group) {
   return set_fanout(uint32_t{std::to_underlying(mode)} << 16 | group);
+}
+
+Result<void> Ring::join_closed_group(Fanout mode, uint16_t group, uint32_t members) {
+  fanout_args argument{};
+  argument.id = group;
+  argument.type_flags = std::to_underlying(mode);
+  argument.max_num_members = members;
+  return set_fanout(argument);
 }
 
 Result<void> Ring::set_filter(const KernelFilter& filter) {

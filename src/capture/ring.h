@@ -75,6 +75,10 @@ class Ring {
   Result<uint16_t> found_group(Fanout mode);
   Result<void> join_group(Fanout mode, uint16_t group);
 
+  // The same with a group of so many members and no more, which the first one founds: so nobody
+  // else can be in it unnoticed (Linux 5.11).
+  Result<void> join_closed_group(Fanout mode, uint16_t group, uint32_t members);
+
   Result<void> listen(const KernelFilter& filter);
 
   // The next block, if the kernel has handed it over.
@@ -114,7 +118,8 @@ class Ring {
   Ring(UniqueFd socket, Memory memory, RingLink link, const RingShape& shape)
       : socket_(std::move(socket)), memory_(std::move(memory)), link_(link), shape_(shape) {}
 
-  Result<void> set_fanout(uint32_t argument);
+  template <typename Argument>
+  Result<void> set_fanout(const Argument& argument);
   Result<void> set_filter(const KernelFilter& filter);
   [[nodiscard]] uint8_t* block(uint32_t index) const {
     return memory_.get() + size_t{index} * shape_.block_octets;

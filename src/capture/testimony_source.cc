@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <optional>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 #include "capture/testimony_connection.h"
@@ -20,6 +21,10 @@ using testimony::Failure;
 // A daemon that is there answers at once. A capture thread neither hands over nor ends while it
 // waits for one that is not.
 constexpr milliseconds kHandshakePatience{1000};
+
+// A daemon that starts at the same moment makes its socket, and then gives it to its owner.
+constexpr milliseconds kOwnerPatience{500};
+constexpr milliseconds kOwnerInterval{50};
 
 // How often a daemon that has never answered is asked.
 constexpr milliseconds kQuestionInterval{500};
@@ -42,6 +47,17 @@ std::string_view way_out(Failure failure) {
 
 std::unexpected<Error> cannot_read(const std::string& path, const testimony::Error& error) {
   return fail("--testimony {}: {}{}", path, error.message, way_out(error.failure));
+}
+
+testimony::Result<testimony::Geometry> ask_geometry_at_start(const std::string& path) {
+  const auto deadline = Clock::now() + kOwnerPatience;
+  auto geometry = testimony::ask_geometry(path, kHandshakePatience);
+  while (!geometry && geometry.error().failure == Failure::NotPermitted &&
+         Clock::now() < deadline) {
+    std::this_thread::sleep_for(kOwnerInterval);
+    geometry = testimony::ask_geometry(path, kHandshakePatience);
+  }
+  return geometry;
 }
 
 Block block_of(const testimony::Block& block, testimony::Link link) {
@@ -215,7 +231,7 @@ TestimonySocket::~TestimonySocket() = default;
 
 Result<std::unique_ptr<TestimonySocket>> TestimonySocket::open(const std::string& path,
                                                                uint32_t members) {
-  const auto geometry = testimony::ask_geometry(path, kHandshakePatience);
+  const auto geometry = ask_geometry_at_start(path);
   if (!geometry && !may_come(geometry.error().failure)) return cannot_read(path, geometry.error());
   std::unique_ptr<TestimonySocket> socket(new TestimonySocket(path));
   if (geometry) {

@@ -74,7 +74,7 @@ Result<void> Handshake::hear_version() {
 
 Result<void> Handshake::send_index(uint32_t index) {
   std::vector<uint8_t> message;
-  put_tlv(Type::FanoutIndex, index, message);
+  put_number(Type::FanoutIndex, index, message);
   const auto sent = connection_.send(message);
   // What a daemon that reads no more has said comes out of receive().
   if (!sent && sent.error().failure != Failure::Ended) return sent;

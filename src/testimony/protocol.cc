@@ -46,7 +46,7 @@ void put_tlv(Type type, std::span<const uint8_t> value, std::vector<uint8_t>& to
   to.insert(to.end(), value.begin(), value.end());
 }
 
-void put_tlv(Type type, uint32_t value, std::vector<uint8_t>& to) {
+void put_number(Type type, uint32_t value, std::vector<uint8_t>& to) {
   std::array<uint8_t, kWordOctets> octets{};
   clerk::store_big_endian(octets.data(), value);
   put_tlv(type, octets, to);

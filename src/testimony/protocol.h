@@ -86,7 +86,7 @@ class MessageReader {
 // Appends to `to`.
 void put_block(uint32_t index, std::vector<uint8_t>& to);
 void put_tlv(Type type, std::span<const uint8_t> value, std::vector<uint8_t>& to);
-void put_tlv(Type type, uint32_t value, std::vector<uint8_t>& to);
+void put_number(Type type, uint32_t value, std::vector<uint8_t>& to);
 
 // The value of a TLV that holds one 32-bit number; nothing when its length is another.
 std::optional<uint32_t> number_in(const Message& message);

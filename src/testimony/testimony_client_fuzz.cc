@@ -99,9 +99,9 @@ class ScriptedDaemon {
 
   void greet() {
     std::vector<uint8_t> greeting{kVersion};
-    put_tlv(Type::FanoutSize, kGoodGeometry.fanout_size, greeting);
-    put_tlv(Type::BlockSize, kGoodGeometry.block_octets, greeting);
-    put_tlv(Type::NumBlocks, kGoodGeometry.blocks, greeting);
+    put_number(Type::FanoutSize, kGoodGeometry.fanout_size, greeting);
+    put_number(Type::BlockSize, kGoodGeometry.block_octets, greeting);
+    put_number(Type::NumBlocks, kGoodGeometry.blocks, greeting);
     put_tlv(Type::WaitingForFanoutIndex, Input(), greeting);
     send(greeting, 0);
     send(std::array{kDescriptorOctet}, kPassesRing);
@@ -222,7 +222,7 @@ class Reader {
 // a daemon that reads late has no room for.
 void check_writes(Input written, uint32_t index, uint64_t blocks, bool reads_late) {
   std::vector<uint8_t> begin;
-  put_tlv(Type::FanoutIndex, index, begin);
+  put_number(Type::FanoutIndex, index, begin);
   CHECK(written.size() >= begin.size());
   CHECK(std::ranges::equal(written.first(begin.size()), begin));
   const size_t octets = written.size() - begin.size();

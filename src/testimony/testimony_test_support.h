@@ -70,7 +70,7 @@ inline Octets tlv(uint16_t type, const Octets& value = {}) {
 
 inline Octets number_tlv(Type type, uint32_t value) {
   Octets octets;
-  put_tlv(type, value, octets);
+  put_number(type, value, octets);
   return octets;
 }
 

@@ -16,7 +16,7 @@ using Octets = std::vector<uint8_t>;
 
 Octets index_wanted(uint32_t index) {
   Octets octets;
-  testimony::put_tlv(testimony::Type::FanoutIndex, index, octets);
+  testimony::put_number(testimony::Type::FanoutIndex, index, octets);
   return octets;
 }
 

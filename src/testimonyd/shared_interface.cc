@@ -115,29 +115,58 @@ Result<void> SharedInterface::open_rings(const NetworkInterface& interface) {
   return {};
 }
 
-// A group even for one: the kernel refuses to bind a member to another interface, which whoever
-// holds its socket could do otherwise.
 Result<std::vector<Ring>> SharedInterface::make_rings(const NetworkInterface& interface) {
   const KernelFilter filter =
       TRY(compile_kernel_filter(config_.filter, kWholePacket, config_.interface, interface));
-  const RingShape shape = shape_of(config_);
-  TRY(Ring::check_memory(shape.octets() * config_.fanout_size));
-  std::vector<Ring> rings;
-  rings.reserve(config_.fanout_size);
-  for (uint32_t i = 0; i < config_.fanout_size; ++i)
-    rings.push_back(TRY(Ring::create(interface, shape)));
-  const auto mode = static_cast<Fanout>(config_.fanout_type);
-  uint16_t group = config_.fanout_id;
-  if (group == 0) {
-    group = TRY(rings.front().found_group(mode));
-  } else {
-    TRY(rings.front().join_group(mode, group));
-  }
-  for (size_t i = 1; i < rings.size(); ++i)
-    TRY(rings[i].join_group(mode, group));
+  TRY(Ring::check_memory(shape_of(config_).octets() * config_.fanout_size));
+  std::vector<Ring> rings = TRY(make_group(interface));
   if (config_.promiscuous) promiscuity_ = TRY(Promiscuity::ask(interface));
   for (Ring& ring : rings)
     TRY(ring.listen(filter));
+  return rings;
+}
+
+// A group even for one: the kernel refuses to bind a member to another interface, which whoever
+// holds its socket could do otherwise.
+//
+// A group that is there already is somebody else's, and would keep a share of the packets from the
+// clients: that of a client, perhaps, which still has a ring of an earlier daemon, or of the
+// interface that was there before.
+Result<std::vector<Ring>> SharedInterface::make_group(const NetworkInterface& interface) const {
+  if (config_.fanout_id == 0) return make_own_group(interface);
+  auto numbered = make_numbered_group(interface);
+  if (numbered) return numbered;
+  std::vector<Ring> rings = TRY(make_own_group(interface));
+  spdlog::warn(
+      "{}: FanoutID {} cannot be had ({}), perhaps because a client keeps an earlier ring of that "
+      "number; the kernel has chosen another",
+      config_.socket_name, config_.fanout_id, numbered.error().message);
+  return rings;
+}
+
+Result<std::vector<Ring>> SharedInterface::make_own_group(const NetworkInterface& interface) const {
+  std::vector<Ring> rings = TRY(create_rings(interface));
+  const auto mode = static_cast<Fanout>(config_.fanout_type);
+  const uint16_t group = TRY(rings.front().found_group(mode));
+  for (size_t i = 1; i < rings.size(); ++i)
+    TRY(rings[i].join_group(mode, group));
+  return rings;
+}
+
+Result<std::vector<Ring>> SharedInterface::make_numbered_group(
+    const NetworkInterface& interface) const {
+  std::vector<Ring> rings = TRY(create_rings(interface));
+  const auto mode = static_cast<Fanout>(config_.fanout_type);
+  for (Ring& ring : rings)
+    TRY(ring.join_closed_group(mode, config_.fanout_id, config_.fanout_size));
+  return rings;
+}
+
+Result<std::vector<Ring>> SharedInterface::create_rings(const NetworkInterface& interface) const {
+  std::vector<Ring> rings;
+  rings.reserve(config_.fanout_size);
+  for (uint32_t i = 0; i < config_.fanout_size; ++i)
+    rings.push_back(TRY(Ring::create(interface, shape_of(config_))));
   return rings;
 }
 
@@ -326,10 +355,10 @@ void SharedInterface::greet(Client& client) {
     client.send(greeting);
     return send_away(client, fmt::format("interface {} is not there", config_.interface));
   }
-  testimony::put_tlv(testimony::Type::FanoutSize, config_.fanout_size, greeting);
-  testimony::put_tlv(testimony::Type::BlockSize, config_.block_octets, greeting);
-  testimony::put_tlv(testimony::Type::NumBlocks, config_.blocks, greeting);
-  testimony::put_tlv(testimony::Type::WaitingForFanoutIndex, std::span<const uint8_t>(), greeting);
+  testimony::put_number(testimony::Type::FanoutSize, config_.fanout_size, greeting);
+  testimony::put_number(testimony::Type::BlockSize, config_.block_octets, greeting);
+  testimony::put_number(testimony::Type::NumBlocks, config_.blocks, greeting);
+  testimony::put_tlv(testimony::Type::WaitingForFanoutIndex, {}, greeting);
   client.send(greeting);
 }
 
