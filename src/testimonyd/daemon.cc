@@ -47,7 +47,7 @@ Result<Config> load_config(const std::string& path) {
 std::vector<int> kept_capabilities(const Config& config, const DaemonOptions& options) {
   std::vector<int> kept{CAP_NET_RAW, CAP_CHOWN};
   const bool are_writable =
-      is_directory_writable(options.stats_socket) &&
+      (options.stats_socket.empty() || is_directory_writable(options.stats_socket)) &&
       std::ranges::all_of(config.sockets, is_directory_writable, &SocketConfig::socket_name);
   if (!are_writable) kept.push_back(CAP_DAC_OVERRIDE);
   return kept;
@@ -150,7 +150,7 @@ void Daemon::apply(const Config& config) {
 
 // Statistics
 
-DaemonStats Daemon::stats() const {
+DaemonStats Daemon::stats() {
   const auto now = Clock::now();
   DaemonStats stats{.uptime_seconds = std::chrono::duration<double>(now - start_).count()};
   stats.sockets.reserve(interfaces_.size());

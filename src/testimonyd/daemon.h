@@ -46,7 +46,7 @@ class Daemon {
   void apply(const Config& config);
   void log_stats();
   [[nodiscard]] std::chrono::milliseconds patience() const;
-  [[nodiscard]] DaemonStats stats() const;
+  [[nodiscard]] DaemonStats stats();
 
   DaemonOptions options_;
   EventLoop loop_;

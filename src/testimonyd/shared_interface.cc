@@ -55,6 +55,11 @@ ListenerOptions listener_options(const SocketConfig& config) {
           .mode = config.group.empty() ? mode_t{0600} : mode_t{0660}};
 }
 
+// What follows a line of which others were held back.
+std::string and_before(uint64_t unsaid) {
+  return unsaid == 0 ? "" : fmt::format("; so were {} others before it", unsaid);
+}
+
 std::string_view plural(size_t count) { return count == 1 ? "" : "s"; }
 
 }  // namespace
@@ -101,11 +106,16 @@ Result<void> SharedInterface::open_rings(const NetworkInterface& interface) {
   if (!rings)
     return fail("{}: interface {}: {}", config_.socket_name, config_.interface,
                 rings.error().message);
-  for (Ring& ring : *rings)
-    TRY(add_ring(std::move(ring)));
+  for (Ring& ring : *rings) {
+    auto added = add_ring(std::move(ring));
+    if (added) continue;
+    close_rings();  // all or none
+    return added;
+  }
   interface_ = interface;
   is_down_ = false;
   ++rings_made_;
+  if (!std::exchange(tells_rings_, true)) return {};
   spdlog::info("{}: interface {}: {} ring{} of {} MiB", config_.socket_name, config_.interface,
                rings_.size(), plural(rings_.size()),
                static_cast<double>(shape_of(config_).octets()) / kMebibyte);
@@ -224,9 +234,10 @@ void SharedInterface::evict_late_clients(SharedRing& ring, Clock::time_point now
 
 void SharedInterface::evict(SharedRing& ring, Client& client) {
   if (!client.is_over) {
-    spdlog::warn("{}: client {} ({}) holds {} of {} blocks too long; its connection is ended",
-                 config_.socket_name, client.number, client.connection.peer(), ring.held_by(client),
-                 config_.blocks);
+    if (const auto unsaid = evictions_.allow(Clock::now()))
+      spdlog::warn("{}: client {} ({}) holds {} of {} blocks too long; its connection is ended{}",
+                   config_.socket_name, client.number, client.connection.peer(),
+                   ring.held_by(client), config_.blocks, and_before(*unsaid));
     ring.note_eviction();
     send_away(client, "blocks were held too long");
   }
@@ -235,7 +246,8 @@ void SharedInterface::evict(SharedRing& ring, Client& client) {
 
 // Whoever may read a ring may write to it; the next one is whole again.
 void SharedInterface::note_damage() {
-  if (failures_.allow(Clock::now()))
+  tells_rings_ = failures_.allow(Clock::now()).has_value();
+  if (tells_rings_)
     spdlog::error(
         "{}: a client has written to the ring of interface {}; it is made anew, and all clients "
         "must connect again",
@@ -335,9 +347,10 @@ void SharedInterface::add_client(UniqueFd socket) {
   Client& added = *client;
   if (clients_.size() >= config_.clients_max) {
     ++clients_refused_;
-    if (refusals_.allow(now))
-      spdlog::warn("{}: there are {} clients already; {} is sent away (MaxClients)",
-                   config_.socket_name, clients_.size(), added.connection.peer());
+    if (const auto unsaid = refusals_.allow(now))
+      spdlog::warn("{}: there are {} clients already; {} is sent away (MaxClients){}",
+                   config_.socket_name, clients_.size(), added.connection.peer(),
+                   and_before(*unsaid));
     return;
   }
   auto watch = loop_.watch(added.connection.fd(), EPOLLIN | EPOLLRDHUP,
@@ -417,9 +430,9 @@ void SharedInterface::give_up(Client& client, std::string_view why) {
     return;
   }
   ++clients_refused_;
-  if (refusals_.allow(Clock::now()))
-    spdlog::warn("{}: client {} ({}) {}; its connection is ended", config_.socket_name,
-                 client.number, client.connection.peer(), why);
+  if (const auto unsaid = refusals_.allow(Clock::now()))
+    spdlog::warn("{}: client {} ({}) {}; its connection is ended{}", config_.socket_name,
+                 client.number, client.connection.peer(), why, and_before(*unsaid));
 }
 
 // Ends the connection and says so.
@@ -440,13 +453,16 @@ void SharedInterface::end_overdue_clients(Clock::time_point now) {
   }
 }
 
+// What they are told at last is what their rings have counted.
 void SharedInterface::close_clients() {
+  for (const auto& ring : rings_)
+    ring->tell_counters();
   for (const auto& [number, client] : clients_)
     if (client->ring != nullptr) client->ring->leave(*client);
   clients_.clear();
 }
 
-SocketStats SharedInterface::stats(Clock::time_point now) const {
+SocketStats SharedInterface::stats(Clock::time_point now) {
   SocketStats stats{.socket = config_.socket_name,
                     .interface = config_.interface,
                     .is_capturing = !rings_.empty() && !is_down_,

@@ -38,7 +38,7 @@ bool SharedRing::join(Client& client) {
   clients_.emplace(client.number, &client);
   ledger_.add(client.number);
   ++counts_.clients_joined;
-  tell_counters();
+  client.send(counters_message());  // to nobody else, who need not know that somebody joins
   return true;
 }
 
@@ -135,19 +135,25 @@ bool SharedRing::is_out_of_phase() const {
   return false;
 }
 
-void SharedRing::tell_counters() {
+std::vector<uint8_t> SharedRing::counters_message() {
   counts_.kernel += ring_.take_statistics();
   std::array<uint8_t, 2 * sizeof(uint64_t)> value{};
   store_big_endian(store_big_endian(value.data(), counts_.kernel.packets), counts_.kernel.drops);
   std::vector<uint8_t> message;
   testimony::put_tlv(testimony::Type::KernelCounters, value, message);
+  return message;
+}
+
+void SharedRing::tell_counters() {
+  const std::vector<uint8_t> message = counters_message();
   // One who does not read is told later: the counters are sums.
   for (auto& [number, client] : clients_) {
     if (!client->connection.has_unsent()) client->send(message);
   }
 }
 
-RingCounts SharedRing::counts() const {
+RingCounts SharedRing::counts() {
+  counts_.kernel += ring_.take_statistics();
   RingCounts counts = counts_;
   counts.blocks_held = ledger_.held();
   return counts;

@@ -61,13 +61,16 @@ class SharedRing {
   // When somebody may become late, if nothing comes back until then.
   [[nodiscard]] Clock::time_point deadline() const;
 
-  // Takes the kernel's counters and tells them to the clients. To be called each second. False as
-  // with dispatch().
+  // To be called each second. False as with dispatch().
   [[nodiscard]] bool tick();
+
+  // Tells the kernel's counters to the clients.
+  void tell_counters();
 
   void note_eviction() { ++counts_.evictions; }
 
-  [[nodiscard]] RingCounts counts() const;
+  // Up to now.
+  [[nodiscard]] RingCounts counts();
   [[nodiscard]] uint32_t held_by(const Client& client) const {
     return ledger_.held_by(client.number);
   }
@@ -77,7 +80,7 @@ class SharedRing {
   [[nodiscard]] bool is_out_of_phase() const;
   [[nodiscard]] bool is_short_of_room() const;
   void lend(std::span<const uint8_t> block, std::chrono::milliseconds behind);
-  void tell_counters();
+  [[nodiscard]] std::vector<uint8_t> counters_message();
 
   Ring ring_;
   SharedRingLimits limits_;

@@ -1,6 +1,7 @@
 #include "testimonyd/shared_ring.h"
 
 #include <gmock/gmock.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <thread>
@@ -42,6 +43,13 @@ class SharedRingOnLoopback : public OnLoopback {
     return *clients_.back();
   }
 
+  // What lies unread at the client's end.
+  [[nodiscard]] size_t octets_for(size_t client) const {
+    int octets = 0;
+    EXPECT_EQ(::ioctl(ends_[client].get(), FIONREAD, &octets), 0);
+    return static_cast<size_t>(octets);
+  }
+
   // All blocks are full when it returns, and none is lent.
   void fill() {
     send(60, 1000);
@@ -77,6 +85,26 @@ TEST_F(SharedRingOnLoopback, BlocksThatAreLentAtOneMomentAreReadOneAfterTheOther
   EXPECT_GE(second - first, milliseconds(5));
   EXPECT_THAT(ring_->late_clients(second - milliseconds(1)), IsEmpty());
   EXPECT_THAT(ring_->late_clients(second), ElementsAre(&client));
+}
+
+// Otherwise whoever joins and leaves without pause would have the daemon tell everybody each time.
+TEST_F(SharedRingOnLoopback, WhoJoinsIsToldTheCountersAndNobodyElse) {
+  join();
+  const size_t before = octets_for(0);
+  join();
+  EXPECT_GT(octets_for(1), 0U);
+  EXPECT_EQ(octets_for(0), before);
+  ring_->tell_counters();
+  EXPECT_GT(octets_for(0), before);
+}
+
+// One that returns blocks on a guess, and reads nothing.
+TEST_F(SharedRingOnLoopback, AClientThatNeverReadsIsOver) {
+  Client& client = join();
+  const std::vector<uint8_t> octets(4096);
+  for (size_t sent = 0; sent < size_t{8} << 20 && !client.is_over; sent += octets.size())
+    client.send(octets);
+  EXPECT_TRUE(client.is_over);
 }
 
 }  // namespace
