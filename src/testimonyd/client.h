@@ -17,12 +17,17 @@ class SharedRing;
 struct Client {
   using Clock = std::chrono::steady_clock;
 
+  // Twice the indexes of the largest ring: more of them are unread only where blocks were returned
+  // on a guess, which could go on for ever.
+  static constexpr size_t kUnsentOctetsMax = size_t{1} << 19;
+
   Client(uint64_t client_number, UniqueFd socket, Clock::time_point now)
       : number(client_number), connection(std::move(socket)), since(now) {}
 
-  // What the client does not take yet is sent when it does.
+  // What the client does not take yet is sent when it does; one that takes nothing is over.
   void send(std::span<const uint8_t> octets) {
     if (!is_over && !connection.send(octets)) is_over = true;
+    if (connection.octets_unsent() > kUnsentOctetsMax) is_over = true;
     await_events();
   }
   void flush() {

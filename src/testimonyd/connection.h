@@ -33,6 +33,7 @@ class Connection {
   // One octet and the descriptor with it. False also when there is something unsent before it.
   [[nodiscard]] bool send_descriptor(int descriptor);
 
+  [[nodiscard]] size_t octets_unsent() const { return unsent_.size(); }
   [[nodiscard]] bool has_unsent() const { return !unsent_.empty(); }
 
   enum class Received : uint8_t { Octets, Nothing, End };

@@ -19,14 +19,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// For one who asks for statistics, and how many may do so at a time.
-constexpr seconds kInquiryPatience{5};
-constexpr size_t kInquiriesMax = 16;
-
 constexpr std::array kSignals{SIGTERM, SIGINT, SIGHUP, SIGUSR1};
-
-// Counters are no secret, and whoever collects them is seldom root.
-constexpr mode_t kForEverybody = 0666;
 
 // Whether this user may make and remove sockets there, without a capability.
 bool is_directory_writable(const std::string& socket_path) {
@@ -54,7 +47,7 @@ Result<Config> load_config(const std::string& path) {
 std::vector<int> kept_capabilities(const Config& config, const DaemonOptions& options) {
   std::vector<int> kept{CAP_NET_RAW, CAP_CHOWN};
   const bool are_writable =
-      is_directory_writable(options.stats_socket) &&
+      (options.stats_socket.empty() || is_directory_writable(options.stats_socket)) &&
       std::ranges::all_of(config.sockets, is_directory_writable, &SocketConfig::socket_name);
   if (!are_writable) kept.push_back(CAP_DAC_OVERRIDE);
   return kept;
@@ -71,7 +64,11 @@ Result<void> Daemon::open_all(const Config& config) {
   TRY(watch_signals());
   for (const SocketConfig& socket : config.sockets)
     interfaces_.push_back(TRY(SharedInterface::open(socket, loop_)));
-  if (!options_.stats_socket.empty()) TRY(open_stats_socket());
+  if (options_.stats_socket.empty()) return {};
+  auto opened =
+      StatsSocket::open(options_.stats_socket, loop_, [this] { return to_json(stats()); });
+  if (!opened) return fail("--stats_socket {}", opened.error().message);
+  stats_socket_ = *std::move(opened);
   return {};
 }
 
@@ -82,7 +79,7 @@ void Daemon::run() {
     const auto now = Clock::now();
     for (const auto& interface : interfaces_)
       interface->work(now);
-    end_overdue_inquiries(now);
+    if (stats_socket_) stats_socket_->work(now);
   }
   log_stats();
 }
@@ -93,6 +90,7 @@ milliseconds Daemon::patience() const {
   auto deadline = now + seconds(1);
   for (const auto& interface : interfaces_)
     deadline = std::min(deadline, interface->deadline());
+  if (stats_socket_) deadline = std::min(deadline, stats_socket_->deadline());
   return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(deadline - now));
 }
 
@@ -152,7 +150,7 @@ void Daemon::apply(const Config& config) {
 
 // Statistics
 
-DaemonStats Daemon::stats() const {
+DaemonStats Daemon::stats() {
   const auto now = Clock::now();
   DaemonStats stats{.uptime_seconds = std::chrono::duration<double>(now - start_).count()};
   stats.sockets.reserve(interfaces_.size());
@@ -164,40 +162,6 @@ DaemonStats Daemon::stats() const {
 void Daemon::log_stats() {
   for (const std::string& line : to_lines(stats()))
     spdlog::info("{}", line);
-}
-
-Result<void> Daemon::open_stats_socket() {
-  auto listener = Listener::open({.path = options_.stats_socket, .mode = kForEverybody});
-  if (!listener) return fail("--stats_socket {}", listener.error().message);
-  stats_listener_.emplace(*std::move(listener));
-  stats_watch_ = TRY(loop_.watch(stats_listener_->fd(), EPOLLIN | EPOLLET,
-                                 [this](uint32_t) { answer_inquiries(); }));
-  return {};
-}
-
-void Daemon::answer_inquiries() {
-  for (;;) {
-    auto accepted = stats_listener_->accept();
-    if (!accepted || !*accepted) return;
-    if (inquiries_.size() >= kInquiriesMax) continue;
-    auto inquiry =
-        std::make_unique<Inquiry>(*std::move(*accepted), Clock::now() + kInquiryPatience);
-    Connection& connection = inquiry->connection;
-    const std::string text = to_json(stats());
-    const bool is_open =
-        connection.send({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
-    if (!is_open || !connection.has_unsent()) continue;
-    auto watch = loop_.watch(connection.fd(), EPOLLOUT, [this, &connection](uint32_t) {
-      if (!connection.flush() || !connection.has_unsent()) inquiries_.erase(connection.fd());
-    });
-    if (!watch) continue;
-    inquiry->watch = *std::move(watch);
-    inquiries_.emplace(connection.fd(), std::move(inquiry));
-  }
-}
-
-void Daemon::end_overdue_inquiries(Clock::time_point now) {
-  std::erase_if(inquiries_, [now](const auto& entry) { return now >= entry.second->deadline; });
 }
 
 }  // namespace clerk

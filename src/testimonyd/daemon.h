@@ -8,19 +8,16 @@
 #pragma once
 
 #include <chrono>
-#include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "testimonyd/config.h"
-#include "testimonyd/connection.h"
 #include "testimonyd/event_loop.h"
-#include "testimonyd/listener.h"
 #include "testimonyd/options.h"
 #include "testimonyd/shared_interface.h"
 #include "testimonyd/stats.h"
+#include "testimonyd/stats_socket.h"
 
 namespace clerk {
 
@@ -39,30 +36,17 @@ class Daemon {
  private:
   using Clock = std::chrono::steady_clock;
 
-  // Somebody who asked for the statistics, until they have taken them.
-  struct Inquiry {
-    Inquiry(UniqueFd socket, Clock::time_point until)
-        : connection(std::move(socket)), deadline(until) {}
-
-    Connection connection;
-    Clock::time_point deadline;
-    EventLoop::Watch watch;
-  };
-
   explicit Daemon(DaemonOptions options, EventLoop loop)
       : options_(std::move(options)), loop_(std::move(loop)), start_(Clock::now()) {}
 
   Result<void> open_all(const Config& config);
   Result<void> watch_signals();
-  Result<void> open_stats_socket();
   void handle_signals();
   void reread_config();
   void apply(const Config& config);
   void log_stats();
-  void answer_inquiries();
-  void end_overdue_inquiries(Clock::time_point now);
   [[nodiscard]] std::chrono::milliseconds patience() const;
-  [[nodiscard]] DaemonStats stats() const;
+  [[nodiscard]] DaemonStats stats();
 
   DaemonOptions options_;
   EventLoop loop_;
@@ -70,9 +54,7 @@ class Daemon {
   std::vector<std::unique_ptr<SharedInterface>> interfaces_;
   UniqueFd signals_;  // signalfd(2)
   EventLoop::Watch signals_watch_;
-  std::optional<Listener> stats_listener_;
-  EventLoop::Watch stats_watch_;
-  std::map<int, std::unique_ptr<Inquiry>> inquiries_;  // by descriptor
+  std::unique_ptr<StatsSocket> stats_socket_;  // where one is wanted
   bool is_ending_ = false;
 };
 

@@ -7,9 +7,8 @@
 namespace clerk {
 namespace {
 
-// At a time; the others wait for the next one. Enough that what all clients have returned is known
-// before anybody judges who is late.
-constexpr size_t kEventsMax = 1024;
+// At a time; the others wait for the next one.
+constexpr size_t kEventsMax = 256;
 
 }  // namespace
 

@@ -21,7 +21,7 @@ constexpr uid_t kSameUser = ~uid_t{0};   // chown(2) leaves it
 constexpr gid_t kSameGroup = ~gid_t{0};  // chown(2) leaves it
 constexpr int kLockTries = 100;
 constexpr std::chrono::milliseconds kLockInterval{10};
-constexpr mode_t kHidden = 0177;  // until the owner is right nobody else may connect
+constexpr mode_t kPermissions = 0777;
 
 Result<sockaddr_un> address_of(const std::string& path) {
   sockaddr_un address{};
@@ -80,10 +80,7 @@ Result<void> give_to_owner(const ListenerOptions& options) {
     if (!found) return fail("group {}: {}", options.group, found.error().message);
     group = *found;
   }
-  const char* path = options.path.c_str();
-  // The mode first: it is the owner's to change.
-  if (::chmod(path, options.mode) != 0) return fail("{}: {}", options.path, errno_text(errno));
-  if (::lchown(path, user, group) != 0)
+  if (::lchown(options.path.c_str(), user, group) != 0)
     return fail("{}: cannot be given to its owner: {}", options.path, errno_text(errno));
   return {};
 }
@@ -102,7 +99,7 @@ Result<void> Listener::listen(const ListenerOptions& options) {
   const sockaddr_un address = TRY(address_of(path_));
   const UniqueFd lock = TRY(lock_directory_of(path_));
   TRY(remove_dead_socket(path_, address));
-  const mode_t before = ::umask(kHidden);
+  const mode_t before = ::umask(~options.mode & kPermissions);
   const int bound =
       ::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
   const int error = errno;
@@ -113,7 +110,9 @@ Result<void> Listener::listen(const ListenerOptions& options) {
   device_ = status.st_dev;
   inode_ = status.st_ino;
   TRY(give_to_owner(options));
-  if (::listen(socket_.get(), SOMAXCONN) != 0) return fail("{}: {}", path_, errno_text(errno));
+  // Only now may anybody connect: those who are meant to.
+  if (::listen(socket_.get(), options.backlog) != 0)
+    return fail("{}: {}", path_, errno_text(errno));
   return {};
 }
 

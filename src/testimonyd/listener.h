@@ -5,6 +5,7 @@
 // One thread.
 #pragma once
 
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #include <optional>
@@ -20,6 +21,7 @@ struct ListenerOptions {
   std::string user;   // to own it; empty: whoever this is
   std::string group;  // to own it; empty: whoever this is
   mode_t mode = 0600;
+  int backlog = SOMAXCONN;  // how many may wait for accept()
 };
 
 class Listener {

@@ -31,8 +31,10 @@ constexpr milliseconds kLingerMax{1000};
 // More than any packet has: a ring takes them whole.
 constexpr uint32_t kWholePacket = 1U << 18;
 
-// What is read from one client before the others get their turn.
+// What is read from one client, and how many are let in, before the others and the rings get their
+// turn.
 constexpr int kReadsMax = 16;
+constexpr int kAcceptsMax = 16;
 
 constexpr size_t kMebibyte = size_t{1} << 20;
 
@@ -51,6 +53,11 @@ ListenerOptions listener_options(const SocketConfig& config) {
           .user = config.user,
           .group = config.group,
           .mode = config.group.empty() ? mode_t{0600} : mode_t{0660}};
+}
+
+// What follows a line of which others were held back.
+std::string and_before(uint64_t unsaid) {
+  return unsaid == 0 ? "" : fmt::format("; so were {} others before it", unsaid);
 }
 
 std::string_view plural(size_t count) { return count == 1 ? "" : "s"; }
@@ -99,11 +106,16 @@ Result<void> SharedInterface::open_rings(const NetworkInterface& interface) {
   if (!rings)
     return fail("{}: interface {}: {}", config_.socket_name, config_.interface,
                 rings.error().message);
-  for (Ring& ring : *rings)
-    TRY(add_ring(std::move(ring)));
+  for (Ring& ring : *rings) {
+    auto added = add_ring(std::move(ring));
+    if (added) continue;
+    close_rings();  // all or none
+    return added;
+  }
   interface_ = interface;
   is_down_ = false;
   ++rings_made_;
+  if (!std::exchange(tells_rings_, true)) return {};
   spdlog::info("{}: interface {}: {} ring{} of {} MiB", config_.socket_name, config_.interface,
                rings_.size(), plural(rings_.size()),
                static_cast<double>(shape_of(config_).octets()) / kMebibyte);
@@ -202,27 +214,40 @@ void SharedInterface::keep_counts() {
 
 void SharedInterface::lend_blocks(Clock::time_point now) {
   for (const auto& ring : rings_) {
-    if (!ring->dispatch(now)) return note_damage();
+    if (!ring->dispatch()) return note_damage();
     evict_late_clients(*ring, now);
   }
 }
 
+// Whoever seems late is heard first: what it has given back may have come since the loop looked.
 void SharedInterface::evict_late_clients(SharedRing& ring, Clock::time_point now) {
-  for (auto late = ring.late_clients(now); !late.empty(); late = ring.late_clients(now)) {
-    for (Client* client : late) {
-      spdlog::warn("{}: client {} ({}) holds {} of {} blocks too long; its connection is ended",
-                   config_.socket_name, client->number, client->connection.peer(),
-                   ring.held_by(*client), config_.blocks);
-      ring.note_eviction();
-      send_away(*client, "blocks were held too long");
-      ring.leave(*client);
-    }
+  for (auto late = ring.late_clients(now); !late.empty();) {
+    for (Client* client : late)
+      listen_to(*client);
+    const auto suspects = std::exchange(late, ring.late_clients(now));
+    if (late != suspects) continue;
+    for (Client* client : late)
+      evict(ring, *client);
+    late = ring.late_clients(now);
   }
+}
+
+void SharedInterface::evict(SharedRing& ring, Client& client) {
+  if (!client.is_over) {
+    if (const auto unsaid = evictions_.allow(Clock::now()))
+      spdlog::warn("{}: client {} ({}) holds {} of {} blocks too long; its connection is ended{}",
+                   config_.socket_name, client.number, client.connection.peer(),
+                   ring.held_by(client), config_.blocks, and_before(*unsaid));
+    ring.note_eviction();
+    send_away(client, "blocks were held too long");
+  }
+  ring.leave(client);
 }
 
 // Whoever may read a ring may write to it; the next one is whole again.
 void SharedInterface::note_damage() {
-  if (failures_.allow(Clock::now()))
+  tells_rings_ = failures_.allow(Clock::now()).has_value();
+  if (tells_rings_)
     spdlog::error(
         "{}: a client has written to the ring of interface {}; it is made anew, and all clients "
         "must connect again",
@@ -304,7 +329,7 @@ void SharedInterface::try_to_reopen() {
 // Clients
 
 void SharedInterface::accept_clients() {
-  for (;;) {
+  for (int accepts = 0; accepts < kAcceptsMax; ++accepts) {
     auto accepted = listener_.accept();
     if (!accepted) {
       if (failures_.allow(Clock::now())) spdlog::warn("{}; trying again", accepted.error().message);
@@ -322,9 +347,10 @@ void SharedInterface::add_client(UniqueFd socket) {
   Client& added = *client;
   if (clients_.size() >= config_.clients_max) {
     ++clients_refused_;
-    if (refusals_.allow(now))
-      spdlog::warn("{}: there are {} clients already; {} is sent away (MaxClients)",
-                   config_.socket_name, clients_.size(), added.connection.peer());
+    if (const auto unsaid = refusals_.allow(now))
+      spdlog::warn("{}: there are {} clients already; {} is sent away (MaxClients){}",
+                   config_.socket_name, clients_.size(), added.connection.peer(),
+                   and_before(*unsaid));
     return;
   }
   auto watch = loop_.watch(added.connection.fd(), EPOLLIN | EPOLLRDHUP,
@@ -404,9 +430,9 @@ void SharedInterface::give_up(Client& client, std::string_view why) {
     return;
   }
   ++clients_refused_;
-  if (refusals_.allow(Clock::now()))
-    spdlog::warn("{}: client {} ({}) {}; its connection is ended", config_.socket_name,
-                 client.number, client.connection.peer(), why);
+  if (const auto unsaid = refusals_.allow(Clock::now()))
+    spdlog::warn("{}: client {} ({}) {}; its connection is ended{}", config_.socket_name,
+                 client.number, client.connection.peer(), why, and_before(*unsaid));
 }
 
 // Ends the connection and says so.
@@ -427,13 +453,16 @@ void SharedInterface::end_overdue_clients(Clock::time_point now) {
   }
 }
 
+// What they are told at last is what their rings have counted.
 void SharedInterface::close_clients() {
+  for (const auto& ring : rings_)
+    ring->tell_counters();
   for (const auto& [number, client] : clients_)
     if (client->ring != nullptr) client->ring->leave(*client);
   clients_.clear();
 }
 
-SocketStats SharedInterface::stats(Clock::time_point now) const {
+SocketStats SharedInterface::stats(Clock::time_point now) {
   SocketStats stats{.socket = config_.socket_name,
                     .interface = config_.interface,
                     .is_capturing = !rings_.empty() && !is_down_,

@@ -44,7 +44,7 @@ class SharedInterface {
   void work(Clock::time_point now);
   [[nodiscard]] Clock::time_point deadline() const;
 
-  [[nodiscard]] SocketStats stats(Clock::time_point now) const;
+  [[nodiscard]] SocketStats stats(Clock::time_point now);
 
  private:
   SharedInterface(SocketConfig config, EventLoop& loop, Listener listener);
@@ -62,6 +62,7 @@ class SharedInterface {
   void keep_counts();
   void lend_blocks(Clock::time_point now);
   void evict_late_clients(SharedRing& ring, Clock::time_point now);
+  void evict(SharedRing& ring, Client& client);
   void note_damage();
 
   // Interface
@@ -96,6 +97,7 @@ class SharedInterface {
   uint64_t rings_made_ = 0;
   NetworkInterface interface_;  // that the rings are bound to
   bool is_down_ = false;
+  bool tells_rings_ = true;                                  // new ones have a line of their own
   Clock::time_point closing_at_ = Clock::time_point::max();  // the interface is gone
 
   std::map<uint64_t, std::unique_ptr<Client>> clients_;
@@ -103,6 +105,7 @@ class SharedInterface {
   uint64_t clients_refused_ = 0;
   Clock::time_point next_tick_;
   Clock::time_point next_look_;
+  LogLimiter evictions_;
   LogLimiter refusals_;
   LogLimiter absence_{std::chrono::minutes(10)};
   LogLimiter failures_;

@@ -16,10 +16,9 @@ using std::chrono::milliseconds;
 // What every client gets to give a block back, however little room there is.
 constexpr milliseconds kHoldMin{5};
 
-// The same for blocks of a burst: when a daemon that was kept from running lends most of the ring
-// at one moment, all clients seem to be slow. On a machine that keeps daemons from running they
-// need this long to be woken.
-constexpr milliseconds kBurstHoldMin{100};
+// What they get besides when the daemon was kept from running, and lends most of the ring at one
+// moment: whatever kept it from running has kept them, too, and they need this long to be woken.
+constexpr milliseconds kBurstPatience{100};
 
 // How often in a row a tick may find a block full behind one that is not: the kernel may have
 // filled both between the two looks.
@@ -43,7 +42,7 @@ bool SharedRing::join(Client& client) {
   clients_.emplace(client.number, &client);
   ledger_.add(client.number);
   ++counts_.clients_joined;
-  tell_counters();
+  client.send(counters_message());  // to nobody else, who need not know that somebody joins
   return true;
 }
 
@@ -63,17 +62,25 @@ bool SharedRing::give_back(Client& client, uint32_t index) {
   return true;
 }
 
-bool SharedRing::dispatch(Clock::time_point now) {
-  const uint64_t lent_before = ledger_.lent();
-  while (ledger_.room() > 0) {
+// A daemon that was kept from running lends many blocks at one moment, and nobody reads those all
+// at once: the time for each begins behind that for the one before.
+bool SharedRing::dispatch() {
+  for (milliseconds behind = is_burst_ready() ? kBurstPatience : milliseconds(0);
+       ledger_.room() > 0; behind += kHoldMin) {
     const auto block = ring_.ready_block(ledger_.next());
     if (!block) break;
     if (!is_as_filled(block->octets)) return false;
-    lend(block->octets, now);
+    lend(block->octets, behind);
   }
-  const uint32_t lendable = ring_.shape().blocks - limits_.reserve_blocks;
-  if (ledger_.lent() - lent_before > lendable / 2) burst_at_ = now;
   return true;
+}
+
+// Whether most of what may be lent at all is about to be.
+bool SharedRing::is_burst_ready() const {
+  const uint32_t blocks = ring_.shape().blocks;
+  const uint32_t burst = (blocks - limits_.reserve_blocks) / 2 + 1;
+  const uint32_t next = ledger_.next();
+  return ledger_.room() >= burst && ring_.ready_block((next + burst - 1) % blocks);
 }
 
 // The kernel numbers the blocks of a ring from 1 on.
@@ -84,10 +91,9 @@ bool SharedRing::is_as_filled(std::span<const uint8_t> block) const {
          header.blk_len <= block.size() && header.offset_to_first_pkt <= header.blk_len;
 }
 
-void SharedRing::lend(std::span<const uint8_t> block, Clock::time_point now) {
+void SharedRing::lend(std::span<const uint8_t> block, milliseconds behind) {
   const uint32_t index = ledger_.next();
   const auto status = copy_of<tpacket_block_desc>(block.data()).hdr.bh1.block_status;
-  const bool is_held = ledger_.lend(now);
   ++counts_.blocks;
   std::vector<uint8_t> message;
   testimony::put_block(index, message);
@@ -96,6 +102,8 @@ void SharedRing::lend(std::span<const uint8_t> block, Clock::time_point now) {
     ++client->blocks_sent;
     ++counts_.blocks_sent;
   }
+  // Only now, so that a daemon which is kept from running does not take that from their time.
+  const bool is_held = ledger_.lend(Clock::now() + behind);
   if (!is_held) ring_.return_block(index);
   if ((status & TP_STATUS_LOSING) == 0) return;
   ++counts_.blocks_losing;
@@ -118,7 +126,7 @@ SharedRing::Clock::time_point SharedRing::deadline() const {
   const auto oldest = ledger_.oldest_held();
   if (!oldest) return deadline;
   const auto since = ledger_.lent_at(*oldest);
-  if (is_short_of_room()) deadline = since + (since == burst_at_ ? kBurstHoldMin : kHoldMin);
+  if (is_short_of_room()) deadline = since + kHoldMin;
   if (limits_.hold_max.count() > 0) deadline = std::min(deadline, since + limits_.hold_max);
   return deadline;
 }
@@ -140,19 +148,25 @@ bool SharedRing::is_out_of_phase() const {
   return false;
 }
 
-void SharedRing::tell_counters() {
+std::vector<uint8_t> SharedRing::counters_message() {
   counts_.kernel += ring_.take_statistics();
   std::array<uint8_t, 2 * sizeof(uint64_t)> value{};
   store_big_endian(store_big_endian(value.data(), counts_.kernel.packets), counts_.kernel.drops);
   std::vector<uint8_t> message;
   testimony::put_tlv(testimony::Type::KernelCounters, value, message);
+  return message;
+}
+
+void SharedRing::tell_counters() {
+  const std::vector<uint8_t> message = counters_message();
   // One who does not read is told later: the counters are sums.
   for (auto& [number, client] : clients_) {
     if (!client->connection.has_unsent()) client->send(message);
   }
 }
 
-RingCounts SharedRing::counts() const {
+RingCounts SharedRing::counts() {
+  counts_.kernel += ring_.take_statistics();
   RingCounts counts = counts_;
   counts.blocks_held = ledger_.held();
   return counts;

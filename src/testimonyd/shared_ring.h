@@ -53,7 +53,7 @@ class SharedRing {
 
   // Lends every block that the kernel has filled. False when the ring is not as the kernel would
   // leave it: somebody wrote to it, and it cannot be used any more.
-  [[nodiscard]] bool dispatch(Clock::time_point now);
+  [[nodiscard]] bool dispatch();
 
   // Whoever must give a block back at once.
   [[nodiscard]] std::vector<Client*> late_clients(Clock::time_point now) const;
@@ -61,13 +61,16 @@ class SharedRing {
   // When somebody may become late, if nothing comes back until then.
   [[nodiscard]] Clock::time_point deadline() const;
 
-  // Takes the kernel's counters and tells them to the clients. To be called each second. False as
-  // with dispatch().
+  // To be called each second. False as with dispatch().
   [[nodiscard]] bool tick();
+
+  // Tells the kernel's counters to the clients.
+  void tell_counters();
 
   void note_eviction() { ++counts_.evictions; }
 
-  [[nodiscard]] RingCounts counts() const;
+  // Up to now.
+  [[nodiscard]] RingCounts counts();
   [[nodiscard]] uint32_t held_by(const Client& client) const {
     return ledger_.held_by(client.number);
   }
@@ -75,9 +78,10 @@ class SharedRing {
  private:
   [[nodiscard]] bool is_as_filled(std::span<const uint8_t> block) const;
   [[nodiscard]] bool is_out_of_phase() const;
+  [[nodiscard]] bool is_burst_ready() const;
   [[nodiscard]] bool is_short_of_room() const;
-  void lend(std::span<const uint8_t> block, Clock::time_point now);
-  void tell_counters();
+  void lend(std::span<const uint8_t> block, std::chrono::milliseconds behind);
+  [[nodiscard]] std::vector<uint8_t> counters_message();
 
   Ring ring_;
   SharedRingLimits limits_;
@@ -85,7 +89,6 @@ class SharedRing {
   std::map<BlockLedger::Holder, Client*> clients_;
   RingCounts counts_;
   uint32_t ticks_out_of_phase_ = 0;
-  Clock::time_point burst_at_;  // when most of the ring was lent at once, the last time
 };
 
 }  // namespace clerk
