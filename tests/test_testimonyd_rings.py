@@ -222,7 +222,7 @@ def test_clients_get_time_when_it_was_the_daemon_that_was_late(serve, numbered):
     daemon = serve()
     with Client(daemon.path, 0, keep=BLOCKS) as first, Client(daemon.path, 0, keep=BLOCKS) as second:
         daemon.fall_asleep()
-        numbered.send(12_000)
+        numbered.send(1000, octets=1514)
         daemon.wake_up()
         pump([first, second], lambda: len(first.held) == len(second.held) == BLOCKS, "the ring is lent")
         first.give_all_back()
@@ -230,7 +230,7 @@ def test_clients_get_time_when_it_was_the_daemon_that_was_late(serve, numbered):
         daemon.wait_until_ring("all came back", blocks_held=0, evictions=0)
     with Client(daemon.path, 0, keep=BLOCKS) as keeping:
         daemon.fall_asleep()
-        numbered.send(12_000)
+        numbered.send(1000, octets=1514)
         daemon.wake_up()
         read_to_end(keeping)
     daemon.stop()
