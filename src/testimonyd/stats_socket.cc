@@ -13,7 +13,7 @@ constexpr mode_t kForEverybody = 0666;
 constexpr milliseconds kAnswerInterval{10};
 
 // Each waits for those before, who may have gone again.
-constexpr int kBacklog = 16;
+constexpr int kBacklog = 128;
 
 // After an error of this process, which may pass: it has no descriptor left, for example.
 constexpr seconds kRetryInterval{1};
