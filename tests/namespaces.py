@@ -117,7 +117,13 @@ class Wire:
         self.raise_watched()
 
     def raise_watched(self):
+        """Until the uplink sends. While its end has no queue yet the kernel drops packets without a word."""
         self.probe.ip("link", "set", self.watched, "up")
+        deadline = time.monotonic() + PATIENCE_S
+        while b" state UP " not in ip("-n", self.network.name, "-o", "link", "show", self.uplink):
+            assert time.monotonic() < deadline, "the wire does not come up"
+        # The state comes just before the queue, but a change of any link waits until both are there.
+        self.network.ip("link", "set", self.uplink, "up")
 
     def lower_watched(self):
         self.probe.ip("link", "set", self.watched, "down")
@@ -149,7 +155,10 @@ class Wire:
 
 
 def send_frame(frames, frame):
-    """Until the kernel accepts it: while the other end's queue is full it says ENOBUFS. The wall clock's times around."""
+    """Until the kernel accepts it: while the other end's queue is full it says ENOBUFS.
+
+    Gives the wall clock's times just before and after that.
+    """
     deadline = time.monotonic() + PATIENCE_S
     while True:
         before_ns = time.time_ns()
@@ -184,7 +193,8 @@ def connected_wire():
 
 
 def ip(*words):
-    subprocess.run(["ip", *map(str, words)], check=True, capture_output=True, timeout=PATIENCE_S)
+    """What it prints."""
+    return subprocess.run(["ip", *map(str, words)], check=True, capture_output=True, timeout=PATIENCE_S).stdout
 
 
 def _write(path, text):

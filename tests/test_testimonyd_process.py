@@ -1,4 +1,4 @@
-"""testimonyd as a process: what it takes from the machine and gives back, what it may do, and what it says of itself."""
+"""testimonyd as a process: what it takes from the machine and gives back, what it may do, what it says of itself."""
 
 import contextlib
 import grp
@@ -138,8 +138,8 @@ def serving_in(folder, wire, **keys):
 
 def may_connect(path, user, group):
     program = "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])"
-    return subprocess.run(["setpriv", "--reuid", str(user), "--regid", str(group), "--clear-groups", sys.executable, "-c",
-                           program, path], capture_output=True).returncode == 0
+    become = ["setpriv", "--reuid", str(user), "--regid", str(group), "--clear-groups"]
+    return subprocess.run([*become, sys.executable, "-c", program, path], capture_output=True).returncode == 0
 
 
 NOBODY, GAMES, DAEMON = pwd.getpwnam("nobody"), pwd.getpwnam("games"), grp.getgrnam("daemon")

@@ -36,7 +36,7 @@ STATUS_KERNEL, STATUS_USER, STATUS_LOSING = 0, 1, 4
 VLAN_VALID = 1 << 4
 STATUS_AT, SEQUENCE_AT = 8, 24
 
-_DESCRIPTION = struct.Struct("=II IIII Q")  # tpacket_block_desc: version, private; status, packets, first, octets; number
+_DESCRIPTION = struct.Struct("=II IIII Q")  # tpacket_block_desc, see Client.header
 _PACKET = struct.Struct("=I8xIII H2x I I")  # tpacket3_hdr: next; snaplen, len, status; mac; rxhash, vlan_tci
 _PACKET_OCTETS = 48
 _WORD = struct.Struct(">I")

@@ -16,6 +16,10 @@ using std::chrono::milliseconds;
 // What every client gets to give a block back, however little room there is.
 constexpr milliseconds kHoldMin{5};
 
+// What they get besides when the daemon was kept from running, and lends most of the ring at one
+// moment: whatever kept it from running has kept them, too, and they need this long to be woken.
+constexpr milliseconds kBurstPatience{100};
+
 // How often in a row a tick may find a block full behind one that is not: the kernel may have
 // filled both between the two looks.
 constexpr uint32_t kTicksOutOfPhaseMax = 2;
@@ -61,13 +65,22 @@ bool SharedRing::give_back(Client& client, uint32_t index) {
 // A daemon that was kept from running lends many blocks at one moment, and nobody reads those all
 // at once: the time for each begins behind that for the one before.
 bool SharedRing::dispatch() {
-  for (milliseconds behind{0}; ledger_.room() > 0; behind += kHoldMin) {
+  for (milliseconds behind = is_burst_ready() ? kBurstPatience : milliseconds(0);
+       ledger_.room() > 0; behind += kHoldMin) {
     const auto block = ring_.ready_block(ledger_.next());
     if (!block) break;
     if (!is_as_filled(block->octets)) return false;
     lend(block->octets, behind);
   }
   return true;
+}
+
+// Whether most of what may be lent at all is about to be.
+bool SharedRing::is_burst_ready() const {
+  const uint32_t blocks = ring_.shape().blocks;
+  const uint32_t burst = (blocks - limits_.reserve_blocks) / 2 + 1;
+  const uint32_t next = ledger_.next();
+  return ledger_.room() >= burst && ring_.ready_block((next + burst - 1) % blocks);
 }
 
 // The kernel numbers the blocks of a ring from 1 on.

@@ -78,6 +78,7 @@ class SharedRing {
  private:
   [[nodiscard]] bool is_as_filled(std::span<const uint8_t> block) const;
   [[nodiscard]] bool is_out_of_phase() const;
+  [[nodiscard]] bool is_burst_ready() const;
   [[nodiscard]] bool is_short_of_room() const;
   void lend(std::span<const uint8_t> block, std::chrono::milliseconds behind);
   [[nodiscard]] std::vector<uint8_t> counters_message();
