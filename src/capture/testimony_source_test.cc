@@ -130,7 +130,7 @@ TEST_F(TestimonySource, GivesABlockBackAtOnce) {
 }
 
 TEST_F(TestimonySource, HasNoMoreMembersThanThereMayBeThreads) {
-  start_daemon({.geometry = geometry_of(1000)});
+  start_daemon({.geometry = geometry_of(testimony::kFanoutSizeMax)});
   open();
   EXPECT_THAT(sources_, SizeIs(TestimonySocket::kMembersMax));
 }

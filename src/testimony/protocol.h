@@ -47,12 +47,13 @@ enum class Type : uint16_t {
 inline constexpr uint32_t kBlockIndexMax = 0x7fff'ffff;
 inline constexpr size_t kValueOctetsMax = 0xffff;
 
-// What the kernel lets into one fanout group (PACKET_FANOUT_MAX).
-inline constexpr uint32_t kFanoutSizeMax = 1U << 16;
+// What the kernel lets into one fanout group, unless it is asked for more, which no daemon does.
+// Bounds how many connections a client makes.
+inline constexpr uint32_t kFanoutSizeMax = 256;
 
-// Twice what the kernel makes where a page is 4 KiB: its table of blocks is one allocation of
-// 4 MiB. Bounds what a client remembers of each block.
-inline constexpr uint32_t kBlocksMax = 1U << 20;
+// The kernel numbers the block that it fills in 16 bits (tpacket_kbdq_core), and would never come
+// to one beyond. Bounds what a client remembers of each block.
+inline constexpr uint32_t kBlocksMax = 1U << 16;
 
 struct Message {
   uint32_t word = 0;

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "testimony/protocol.h"
+
 namespace clerk {
 
 enum class ConfigKey : uint8_t {
@@ -30,12 +32,9 @@ enum class ConfigKey : uint8_t {
 // The types of JSON, and integers apart from other numbers.
 enum class ConfigType : uint8_t { Null, Bool, Integer, OtherNumber, String, Array, Object };
 
-// PACKET_FANOUT_MAX of the kernel: how many sockets a fanout group takes.
-inline constexpr int64_t kFanoutSizeMax = 256;
-
-// The kernel numbers the block that it fills in 16 bits (tpacket_kbdq_core); it would never come to
-// a block beyond, and a reader would wait for that one forever.
-inline constexpr int64_t kRingBlocksMax = 65536;
+// No client takes more (testimony/protocol.h says why).
+inline constexpr int64_t kFanoutSizeMax = testimony::kFanoutSizeMax;
+inline constexpr int64_t kRingBlocksMax = testimony::kBlocksMax;
 
 // Half of what the kernel takes for the size of a block, an int.
 inline constexpr int64_t kBlockOctetsMax = int64_t{1} << 30;

@@ -9,11 +9,12 @@ using std::chrono::seconds;
 // Counters are no secret, and whoever collects them is seldom root.
 constexpr mode_t kForEverybody = 0666;
 
-// Between two answers: more often nobody needs the counters.
-constexpr milliseconds kAnswerInterval{10};
+// So many answers in such a time; more often nobody needs the counters.
+constexpr int kAnswersMax = 16;
+constexpr milliseconds kAnswersInterval{100};
 
 // Each waits for those before, who may have gone again.
-constexpr int kBacklog = 16;
+constexpr int kBacklog = 128;
 
 // After an error of this process, which may pass: it has no descriptor left, for example.
 constexpr seconds kRetryInterval{1};
@@ -43,15 +44,20 @@ void StatsSocket::work(Clock::time_point now) {
 }
 
 void StatsSocket::accept_one() {
+  const auto now = Clock::now();
   auto accepted = listener_.accept();
-  if (!accepted) return pause(kRetryInterval);
+  if (!accepted) return pause_until(now + kRetryInterval);
   if (!*accepted) return;
-  pause(kAnswerInterval);
+  if (now - counting_since_ >= kAnswersInterval) {
+    counting_since_ = now;
+    answers_ = 0;
+  }
+  if (++answers_ == kAnswersMax) pause_until(counting_since_ + kAnswersInterval);
   if (inquiries_.size() < kInquiriesMax) answer(*std::move(*accepted));
 }
 
-void StatsSocket::pause(Clock::duration pause) {
-  resume_at_ = Clock::now() + pause;
+void StatsSocket::pause_until(Clock::time_point resume_at) {
+  resume_at_ = resume_at;
   watch_.change(0);
 }
 

@@ -49,13 +49,15 @@ class StatsSocket {
       : listener_(std::move(listener)), loop_(loop), text_(std::move(text)) {}
 
   void accept_one();
-  void pause(Clock::duration pause);
+  void pause_until(Clock::time_point resume_at);
   void answer(UniqueFd socket);
 
   Listener listener_;
   EventLoop& loop_;
   std::function<std::string()> text_;
   EventLoop::Watch watch_;
+  Clock::time_point counting_since_;
+  int answers_ = 0;                                         // since then
   Clock::time_point resume_at_ = Clock::time_point::max();  // while it does not listen
   std::map<int, std::unique_ptr<Inquiry>> inquiries_;       // by descriptor
 };
