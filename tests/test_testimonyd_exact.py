@@ -13,7 +13,7 @@ from collectors import wait_until
 from live_clerk import LiveClerk
 from live_flows import totals_of_packets, totals_of_records
 from load import CountingCollector, Sender
-from testimony import FANOUT_HASH, FANOUT_LB
+from testimony import FANOUT_HASH, FANOUT_LB, Client, pump
 from traffic import packet_of, udp_key
 
 PACKETS = int(os.environ.get("TESTIMONY_PACKETS", 10_000_000))
@@ -23,9 +23,6 @@ READING = "testimony .*: reading %d of %d indexes"
 
 # 128 MiB in all: what comes in about half a second.
 AMPLE = {"BlockSize": 1 << 20, "NumBlocks": 64, "FanoutSize": INDEXES}
-
-# In which the kernel hands over the last block, and clerk has looked at it: four times the block timeout.
-SETTLED_S = 0.08
 
 
 def clerk_on(wire, daemon, *arguments):
@@ -43,7 +40,10 @@ def sums(daemon, name):
 def wait_until_told(daemon, sent):
     """The kernel has counted all that was sent, each client knows what was dropped, and all blocks came back."""
     wait_until(lambda: sums(daemon, "packets") == sent, "the kernel has counted %d packets" % sent)
-    time.sleep(SETTLED_S)
+    with contextlib.ExitStack() as stack:
+        late = [stack.enter_context(Client(daemon.path, index)) for index in range(INDEXES)]
+        # At once, and twice when all clients are told, a second apart: by then the last block has come, too.
+        pump(late, lambda: all(len(client.counters_told) == 3 for client in late), "all clients are told")
     wait_until(lambda: sums(daemon, "blocks_held") == 0, "all blocks came back")
 
 

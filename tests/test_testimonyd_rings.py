@@ -106,7 +106,7 @@ def test_no_block_is_given_twice_or_out_of_order_whatever_clients_keep(serve, nu
     """The clients check each block for that, and that nobody changes it while they have it."""
     daemon = serve(BlockSize=4096, NumBlocks=1024)
     chance = random.Random(7011)
-    with clients_at(daemon, 0, 0, 0, keep=BLOCKS) as clients, numbered.sending(80_000, rate=40_000) as traffic:
+    with clients_at(daemon, 0, 0, 0, keep=BLOCKS) as clients, numbered.sending(50_000, rate=20_000) as traffic:
         def return_some():
             for client in clients:
                 some = chance.sample(list(client.held), chance.randint(0, len(client.held)))

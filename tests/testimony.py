@@ -84,8 +84,8 @@ class TestimonyDaemon(LiveClerk):
 
     def stats(self):
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as inquiry:
+            inquiry.connect(str(self.stats_path))  # which waits while others wait
             inquiry.settimeout(PATIENCE_S)
-            inquiry.connect(str(self.stats_path))
             return json.loads(_until_end(inquiry))
 
     def socket_stats(self, place=0):
