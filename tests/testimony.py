@@ -363,11 +363,16 @@ def pump(clients, until, what, patience_s=20):
     deadline = time.monotonic() + patience_s
     while not until():
         assert time.monotonic() < deadline, "waited in vain until " + what
-        waiting = [client.socket for client in clients if not client.is_over]
-        if not waiting:
-            time.sleep(0.01)
-        for ready in select.select(waiting, [], [], 0.02)[0] if waiting else []:
-            next(client for client in clients if client.socket is ready).read()
+        _read_for_a_moment(clients)
+
+
+def _read_for_a_moment(clients, moment_s=0.02):
+    """The condition may take its time: meanwhile nobody reads, and none of them is to be late for that."""
+    end = time.monotonic() + moment_s
+    while (left_s := end - time.monotonic()) > 0:
+        by_socket = {client.socket: client for client in clients if not client.is_over}
+        for ready in select.select(list(by_socket), [], [], left_s)[0]:
+            by_socket[ready].read()
 
 
 def read_packets(clients, count, what="the clients have all packets"):
