@@ -6,9 +6,11 @@
 #include <spdlog/sinks/syslog_sink.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdlib>
 #include <memory>
 #include <string>
@@ -101,12 +103,15 @@ void start_log(const std::string& program) {
   spdlog::set_default_logger(std::move(logger));
 }
 
-void log_to_syslog() {
+Result<void> log_to_syslog() {
+  if (::access(_PATH_LOG, W_OK) != 0)
+    return fail("nobody listens to syslog at {} ({})", _PATH_LOG, errno_text(errno));
   const auto before = spdlog::default_logger();
   auto logger = spdlog::syslog_logger_mt(before->name() + " to syslog", before->name(), LOG_PID,
                                          LOG_DAEMON, false);
   logger->set_level(before->level());
   spdlog::set_default_logger(std::move(logger));
+  return {};
 }
 
 void set_log_level(LogLevel level) {

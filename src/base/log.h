@@ -29,8 +29,9 @@ enum class LogLevel : uint8_t { Debug, Info, Warn, Error };
 // `program` begins each line.
 void start_log(const std::string& program = "clerk");
 
-// From now on lines go to syslog(3), facility daemon, instead of stderr.
-void log_to_syslog();
+// From now on lines go to syslog(3), facility daemon, instead of stderr. Fails where nobody listens
+// to it.
+[[nodiscard]] Result<void> log_to_syslog();
 
 // Lets events of this level and the graver ones through.
 void set_log_level(LogLevel level);

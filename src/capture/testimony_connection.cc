@@ -20,6 +20,7 @@ int64_t bounded(int64_t blocks) {
 
 void TestimonyConnection::open(testimony::Client client, Clock::time_point now) {
   client_.emplace(std::move(client));
+  if (position_) client_->go_on_from(*position_);
   opened_at_ = now;
   kernel_.reset();
   blocks_ = {};
@@ -33,6 +34,7 @@ void TestimonyConnection::put_off(Clock::time_point now) {
 // Only one that has lasted shows that the daemon is well again.
 void TestimonyConnection::close(SourceCounts& counts, Clock::time_point now) {
   collect(counts);
+  if (const auto position = client_->position()) position_ = position;
   client_.reset();
   if (now - opened_at_ >= kPauseMax) pause_ = {};
   put_off(now);

@@ -52,6 +52,7 @@ class TestimonyConnection {
   Clock::time_point next_try_;
   Clock::duration pause_{0};  // before the try behind the next one; 0: the shortest
 
+  std::optional<testimony::Position> position_;      // where the connection before this one ended
   std::optional<testimony::KernelCounters> kernel_;  // as seen last
   uint64_t drops_ = 0;                               // seen and not collected yet
   testimony::BlockCounts blocks_;                    // as collected last

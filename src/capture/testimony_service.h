@@ -84,7 +84,7 @@ class TestimonyService {
   uint64_t outages_ = 0;
 
   std::optional<Clock::time_point> silence_told_;  // when a line last said that no block comes
-  LogLimiter loss_limiter_;
+  LogLimiter loss_limiter_{std::chrono::seconds(10)};
   std::array<LogLimiter, kFailures> failure_limiters_;
 };
 

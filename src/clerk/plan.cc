@@ -269,7 +269,7 @@ Result<std::optional<Account>> account_of(const Options& options) {
   // Root of a container may not be able to become anybody else.
   const bool can_change = has_capability(CAP_SETUID) && has_capability(CAP_SETGID);
   if (!options.live() || ::geteuid() != 0 || !can_change) return std::nullopt;
-  if (!options.interfaces.empty()) return unprivileged_account();
+  if (options.testimony.empty()) return unprivileged_account();
   return TRY(socket_owner(options.testimony));
 }
 

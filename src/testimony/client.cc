@@ -206,6 +206,16 @@ Link Client::link() const { return state_->ring.link(); }
 int Client::fd() const { return state_->connection.fd(); }
 const BlockCounts& Client::counts() const { return state_->counts; }
 
+std::optional<Position> Client::position() const {
+  const auto sequence = state_->sequences.highest();
+  if (!sequence) return {};
+  return Position{.ring = state_->ring.number(), .sequence = *sequence};
+}
+
+void Client::go_on_from(const Position& position) {
+  if (position.ring == state_->ring.number()) state_->sequences.note(position.sequence);
+}
+
 const std::optional<KernelCounters>& Client::kernel_counters() const {
   return state_->kernel_counters;
 }

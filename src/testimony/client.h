@@ -81,6 +81,14 @@ struct BlockCounts {
   int64_t missed = 0;
 };
 
+// How far a ring was read.
+struct Position {
+  uint64_t ring = 0;      // the same number, the same ring
+  uint64_t sequence = 0;  // of the last of its blocks
+
+  bool operator==(const Position&) const = default;
+};
+
 struct Block {
   uint32_t index = 0;
   std::span<const uint8_t> octets;  // valid until it is returned
@@ -124,6 +132,13 @@ class Client {
   // Never waits: what a stopped daemon does not take is sent later. A block that is not handed out
   // is Failure::Broken, and nothing else comes of it.
   [[nodiscard]] Result<void> return_block(uint32_t index);
+
+  // Where the next client of this index goes on; nothing before the first block.
+  [[nodiscard]] std::optional<Position> position() const;
+
+  // To be told before the first block, where an earlier connection to the same index has ended: if
+  // it is still the same ring, the blocks that it filled in between are `missed`.
+  void go_on_from(const Position& position);
 
   // The latest ones; the original daemon tells none.
   [[nodiscard]] const std::optional<KernelCounters>& kernel_counters() const;

@@ -2,6 +2,7 @@
 #include "testimony/client.h"
 
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 
 #include <limits>
 #include <optional>
@@ -188,6 +189,28 @@ TEST_F(ClientTest, CountsBlocksThatDidNotCome) {
   daemon.deliver(3, {.sequence = std::numeric_limits<uint64_t>::max()});
   take(client);
   EXPECT_EQ(client.counts().missed, std::numeric_limits<int64_t>::max());
+}
+
+TEST_F(ClientTest, GoesOnWhereAnEarlierConnectionToTheSameRingEnded) {
+  FakeDaemon daemon;
+  struct stat ring{};
+  ASSERT_EQ(::fstat(daemon.ring(), &ring), 0);
+  Client client = daemon.connected();
+  EXPECT_EQ(client.position(), std::nullopt);
+  client.go_on_from({.ring = ring.st_ino, .sequence = 3});
+  daemon.deliver(0, {.sequence = 9});
+  take(client);
+  EXPECT_EQ(client.counts().missed, 5);
+  EXPECT_EQ(client.position(), (Position{.ring = ring.st_ino, .sequence = 9}));
+}
+
+TEST_F(ClientTest, MissesNothingOfAnotherRing) {
+  FakeDaemon daemon;
+  Client client = daemon.connected();
+  client.go_on_from({.ring = 1, .sequence = 3});
+  daemon.deliver(0, {.sequence = 9});
+  take(client);
+  EXPECT_EQ(client.counts().missed, 0);
 }
 
 TEST_F(ClientTest, CountsBlocksBeforeWhichTheKernelDropped) {

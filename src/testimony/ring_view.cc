@@ -113,6 +113,11 @@ Result<RingView> RingView::copy(clerk::UniqueFd file, const Geometry& geometry) 
                   Link::Ethernet);
 }
 
+uint64_t RingView::number() const {
+  struct stat status{};
+  return ::fstat(ring_.get(), &status) == 0 ? status.st_ino : 0;
+}
+
 BlockMark RingView::load(uint32_t index) {
   const size_t offset = offset_of(index);
   if (kind_ == Kind::Copied) read_file(offset, {memory_.get() + offset, block_octets_});

@@ -36,6 +36,9 @@ class RingView {
 
   [[nodiscard]] Link link() const { return link_; }
 
+  // Of the socket or file: no two that exist at one time have the same.
+  [[nodiscard]] uint64_t number() const;
+
   // Makes block() what the ring holds now, and says what that is. Where the ring is mapped it is
   // so anyway.
   BlockMark load(uint32_t index);

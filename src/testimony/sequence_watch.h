@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <optional>
 
 namespace testimony {
 
@@ -22,6 +23,10 @@ class SequenceWatch {
   }
 
   [[nodiscard]] int64_t missed() const { return missed_; }
+
+  [[nodiscard]] std::optional<uint64_t> highest() const {
+    return any_ ? std::optional(highest_) : std::nullopt;
+  }
 
  private:
   // A daemon may claim any number; the sum stays at the highest that there is.

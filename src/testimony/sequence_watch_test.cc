@@ -50,5 +50,13 @@ TEST(SequenceWatch, StaysAtTheHighestNumberWhateverADaemonClaims) {
   EXPECT_EQ(missed_after({kLast, 0, kLast}), 0);
 }
 
+TEST(SequenceWatch, TellsHowFarItSaw) {
+  SequenceWatch watch;
+  EXPECT_EQ(watch.highest(), std::nullopt);
+  watch.note(7);
+  watch.note(5);
+  EXPECT_EQ(watch.highest(), 7U);
+}
+
 }  // namespace
 }  // namespace testimony

@@ -55,6 +55,7 @@ class SocketRules {
   int64_t block_octets();
   int64_t fanout_type();
   int64_t fanout_id();
+  uint32_t clients_max(uint32_t fanout_size);
   int64_t reserve_blocks(int64_t blocks);
   void check_fanout_mode(int64_t mode, int64_t type);
   void check_size(const SocketConfig& socket);
@@ -220,6 +221,12 @@ int64_t SocketRules::reserve_blocks(int64_t blocks) {
   return reserve;
 }
 
+// A program is a client of each index.
+uint32_t SocketRules::clients_max(uint32_t fanout_size) {
+  const auto given = static_cast<uint32_t>(integer(ConfigKey::MaxClients));
+  return is_good(ConfigKey::MaxClients) ? given : std::max(given, kClientsOfIndex * fanout_size);
+}
+
 void SocketRules::check_size(const SocketConfig& socket) {
   if (socket.octets() <= kRingsOctetsMax) return;
   refuse(ConfigKey::NumBlocks,
@@ -243,8 +250,8 @@ SocketConfig SocketRules::apply() {
       .filter = filter(),
       .promiscuous =
           !is_good(ConfigKey::Promiscuous) || object_[ConfigKey::Promiscuous].number != 0,
-      .max_hold_ms = static_cast<uint32_t>(integer(ConfigKey::MaxHoldMillis)),
-      .clients_max = static_cast<uint32_t>(integer(ConfigKey::MaxClients))};
+      .max_hold_ms = static_cast<uint32_t>(integer(ConfigKey::MaxHoldMillis))};
+  socket.clients_max = clients_max(socket.fanout_size);
   socket.reserve_blocks = static_cast<uint32_t>(reserve_blocks(socket.blocks));
   check_size(socket);
   return socket;

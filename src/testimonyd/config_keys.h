@@ -44,6 +44,8 @@ inline constexpr int64_t kMaxHoldMillisMax = 86'400'000;
 
 // Each takes a file descriptor, and whatever is told to all must be told to each.
 inline constexpr int64_t kClientsMaxMax = 4096;
+inline constexpr uint32_t kClientsOfIndex =
+    16;  // unless told otherwise, where that is more than 64
 
 struct ConfigKeyDescription {
   ConfigKey key;
@@ -149,7 +151,8 @@ inline constexpr std::array kConfigKeys = std::to_array<ConfigKeyDescription>({
     {.key = ConfigKey::MaxClients,
      .name = "MaxClients",
      .type = ConfigType::Integer,
-     .meaning = "clients that may be connected at once [64]",
+     .meaning = "connections at once; a program has one to each index\n"
+                "[64, or 16 for each index]",
      .minimum = 1,
      .maximum = kClientsMaxMax,
      .default_value = 64,

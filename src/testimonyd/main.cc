@@ -26,6 +26,11 @@ void allow_many_descriptors() {
 }
 
 Result<void> serve(const DaemonOptions& options) {
+  if (!options.syslog) {
+    stamp_log_with_time();
+  } else if (const auto syslog = log_to_syslog(); !syslog) {
+    return fail("--syslog: {}; without the flag the log goes to stderr", syslog.error().message);
+  }
   const Config config = TRY(load_config(options.config));
   const auto daemon = TRY(Daemon::open(config, options));
   TRY(give_up_privileges(std::nullopt, kept_capabilities(config, options)));
@@ -51,7 +56,6 @@ int main(int argc, char** argv) {
   const auto& options = std::get<DaemonOptions>(parsed);
   if (options.check) return check_config(options.config);
   set_log_level(options.log_level);
-  options.syslog ? log_to_syslog() : stamp_log_with_time();
   allow_many_descriptors();
   try {
     const auto served = serve(options);

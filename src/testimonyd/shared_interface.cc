@@ -351,7 +351,7 @@ void SharedInterface::add_client(UniqueFd socket) {
       spdlog::warn("{}: there are {} clients already; {} is sent away (MaxClients){}",
                    config_.socket_name, clients_.size(), added.connection.peer(),
                    and_before(*unsaid));
-    return;
+    return send_away_at_once(added, "there are too many clients already (MaxClients)");
   }
   auto watch = loop_.watch(added.connection.fd(), EPOLLIN | EPOLLRDHUP,
                            [this, &added](uint32_t events) { handle(added, events); });
@@ -364,10 +364,8 @@ void SharedInterface::add_client(UniqueFd socket) {
 
 void SharedInterface::greet(Client& client) {
   std::vector<uint8_t> greeting{testimony::kVersion};
-  if (rings_.empty()) {
-    client.send(greeting);
-    return send_away(client, fmt::format("interface {} is not there", config_.interface));
-  }
+  if (rings_.empty())
+    return send_away_at_once(client, fmt::format("interface {} is not there", config_.interface));
   testimony::put_number(testimony::Type::FanoutSize, config_.fanout_size, greeting);
   testimony::put_number(testimony::Type::BlockSize, config_.block_octets, greeting);
   testimony::put_number(testimony::Type::NumBlocks, config_.blocks, greeting);
@@ -433,6 +431,12 @@ void SharedInterface::give_up(Client& client, std::string_view why) {
   if (const auto unsaid = refusals_.allow(Clock::now()))
     spdlog::warn("{}: client {} ({}) {}; its connection is ended{}", config_.socket_name,
                  client.number, client.connection.peer(), why, and_before(*unsaid));
+}
+
+// Instead of a greeting.
+void SharedInterface::send_away_at_once(Client& client, std::string_view why) {
+  client.send({&testimony::kVersion, sizeof testimony::kVersion});
+  send_away(client, why);
 }
 
 // Ends the connection and says so.

@@ -80,6 +80,7 @@ class SharedInterface {
   void obey(Client& client);
   void join(Client& client, uint32_t index);
   void give_up(Client& client, std::string_view why);
+  void send_away_at_once(Client& client, std::string_view why);
   void send_away(Client& client, std::string_view why);
   void end_overdue_clients(Clock::time_point now);
   void close_clients();
