@@ -150,3 +150,21 @@ def wait_for_all(daemon):
         time.sleep(1.1)  # the daemon looks each second
         seen.append(sums(daemon, "packets"))
     return seen[-1]
+
+
+def test_what_an_evicted_clerk_has_missed_is_counted(serve, wire):
+    daemon = serve(BlockSize=1 << 16, NumBlocks=16, BlockTimeoutMillis=10)
+    with clerk_on(wire, daemon) as clerk, Sender(wire, "--kind", "mix", "--packets", 40_000, "--rate", 20_000) as sender:
+        wait_until_reading(clerk, indexes=1)
+        wait_until(lambda: sums(daemon, "packets") > 4000, "packets come")
+        clerk.fall_asleep()
+        wait_until(lambda: sums(daemon, "evictions") == 1, "clerk is too slow")
+        wait_until(lambda: sums(daemon, "packets") > 20_000, "more packets come")
+        clerk.wake_up()
+        wait_until_reading(clerk, indexes=1, count=2)
+        sender.wait()
+        wait_until(lambda: sums(daemon, "packets") == 40_000 and sums(daemon, "blocks_held") == 0, "all have come")
+        run = clerk.stop()
+    assert run.counts["source_outages"] == 1
+    assert 0 < run.counts["blocks_missed"] < sums(daemon, "blocks")
+    assert run.counts["packets_received"] < 40_000

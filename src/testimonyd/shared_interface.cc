@@ -113,6 +113,7 @@ Result<void> SharedInterface::open_rings(const NetworkInterface& interface) {
     return added;
   }
   interface_ = interface;
+  current_name_ = config_.interface;
   is_down_ = false;
   ++rings_made_;
   if (!std::exchange(tells_rings_, true)) return {};
@@ -232,12 +233,19 @@ void SharedInterface::evict_late_clients(SharedRing& ring, Clock::time_point now
   }
 }
 
+std::string SharedInterface::why_late(const SharedRing& ring) const {
+  if (ring.is_short_of_room())
+    return fmt::format("and the kernel has no more than {} left (ReserveBlocks)",
+                       config_.reserve_blocks);
+  return fmt::format("one for more than {} ms (MaxHoldMillis)", config_.max_hold_ms);
+}
+
 void SharedInterface::evict(SharedRing& ring, Client& client) {
   if (!client.is_over) {
     if (const auto unsaid = evictions_.allow(Clock::now()))
-      spdlog::warn("{}: client {} ({}) holds {} of {} blocks too long; its connection is ended{}",
+      spdlog::warn("{}: client {} ({}) holds {} of {} blocks, {}; its connection is ended{}",
                    config_.socket_name, client.number, client.connection.peer(),
-                   ring.held_by(client), config_.blocks, and_before(*unsaid));
+                   ring.held_by(client), config_.blocks, why_late(ring), and_before(*unsaid));
     ring.note_eviction();
     send_away(client, "blocks were held too long");
   }
@@ -298,8 +306,18 @@ void SharedInterface::watch_interface(Clock::time_point now) {
   closing_at_ = now + linger_of(config_);
 }
 
+// The rings stay on their interface, whatever that is called.
+void SharedInterface::watch_name(const std::string& name) {
+  if (name.empty() || name == current_name_) return;
+  spdlog::warn("{}: interface {} is called {} now, and goes on being captured", config_.socket_name,
+               config_.interface, name);
+  current_name_ = name;
+}
+
 void SharedInterface::watch_state() {
-  const auto found = find_interface(interface_name(interface_.index));
+  const std::string name = interface_name(interface_.index);
+  watch_name(name);
+  const auto found = find_interface(name);
   if (!found || !*found || (*found)->is_up == !is_down_) return;
   is_down_ = !(*found)->is_up;
   if (is_down_) {

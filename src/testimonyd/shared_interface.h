@@ -62,12 +62,14 @@ class SharedInterface {
   void keep_counts();
   void lend_blocks(Clock::time_point now);
   void evict_late_clients(SharedRing& ring, Clock::time_point now);
+  [[nodiscard]] std::string why_late(const SharedRing& ring) const;
   void evict(SharedRing& ring, Client& client);
   void note_damage();
 
   // Interface
   void tick(Clock::time_point now);
   void watch_interface(Clock::time_point now);
+  void watch_name(const std::string& name);
   void watch_state();
   void try_to_reopen();
 
@@ -96,6 +98,7 @@ class SharedInterface {
   std::vector<EventLoop::Watch> ring_watches_;
   std::vector<RingCounts> counts_before_;  // by index, of rings that are gone
   uint64_t rings_made_ = 0;
+  std::string current_name_;    // of the interface, which may be renamed
   NetworkInterface interface_;  // that the rings are bound to
   bool is_down_ = false;
   bool tells_rings_ = true;                                  // new ones have a line of their own

@@ -61,6 +61,9 @@ class SharedRing {
   // When somebody may become late, if nothing comes back until then.
   [[nodiscard]] Clock::time_point deadline() const;
 
+  // The kernel may need the oldest block that is held too soon.
+  [[nodiscard]] bool is_short_of_room() const;
+
   // To be called each second. False as with dispatch().
   [[nodiscard]] bool tick();
 
@@ -79,7 +82,6 @@ class SharedRing {
   [[nodiscard]] bool is_as_filled(std::span<const uint8_t> block) const;
   [[nodiscard]] bool is_out_of_phase() const;
   [[nodiscard]] bool is_burst_ready() const;
-  [[nodiscard]] bool is_short_of_room() const;
   void lend(std::span<const uint8_t> block, std::chrono::milliseconds behind);
   [[nodiscard]] std::vector<uint8_t> counters_message();
 
