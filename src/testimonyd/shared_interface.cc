@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "testimony/protocol.h"
+#include "testimonyd/ring_group.h"
 
 namespace clerk {
 namespace {
@@ -28,21 +29,12 @@ constexpr seconds kMessagePatience{5};
 constexpr milliseconds kLingerMin{80};
 constexpr milliseconds kLingerMax{1000};
 
-// More than any packet has: a ring takes them whole.
-constexpr uint32_t kWholePacket = 1U << 18;
-
 // What is read from one client, and how many are let in, before the others and the rings get their
 // turn.
 constexpr int kReadsMax = 16;
 constexpr int kAcceptsMax = 16;
 
 constexpr size_t kMebibyte = size_t{1} << 20;
-
-RingShape shape_of(const SocketConfig& config) {
-  return {.blocks = config.blocks,
-          .block_octets = config.block_octets,
-          .retire = milliseconds(config.block_timeout_ms)};
-}
 
 milliseconds linger_of(const SocketConfig& config) {
   return std::clamp(2 * milliseconds(config.block_timeout_ms), kLingerMin, kLingerMax);
@@ -102,11 +94,12 @@ Result<void> SharedInterface::open_first() {
 }
 
 Result<void> SharedInterface::open_rings(const NetworkInterface& interface) {
-  auto rings = make_rings(interface);
-  if (!rings)
+  auto group = make_ring_group(config_, interface);
+  if (!group)
     return fail("{}: interface {}: {}", config_.socket_name, config_.interface,
-                rings.error().message);
-  for (Ring& ring : *rings) {
+                group.error().message);
+  promiscuity_ = std::move(group->promiscuity);
+  for (Ring& ring : group->rings) {
     auto added = add_ring(std::move(ring));
     if (added) continue;
     close_rings();  // all or none
@@ -119,66 +112,11 @@ Result<void> SharedInterface::open_rings(const NetworkInterface& interface) {
   if (!std::exchange(tells_rings_, true)) return {};
   spdlog::info("{}: interface {}: {} ring{} of {} MiB", config_.socket_name, config_.interface,
                rings_.size(), plural(rings_.size()),
-               static_cast<double>(shape_of(config_).octets()) / kMebibyte);
+               static_cast<double>(rings_.front()->ring().shape().octets()) / kMebibyte);
   if (!interface.is_up)
     spdlog::warn("{}: interface {}: is down; waiting for it to come up", config_.socket_name,
                  config_.interface);
   return {};
-}
-
-Result<std::vector<Ring>> SharedInterface::make_rings(const NetworkInterface& interface) {
-  const KernelFilter filter =
-      TRY(compile_kernel_filter(config_.filter, kWholePacket, config_.interface, interface));
-  TRY(Ring::check_memory(shape_of(config_).octets() * config_.fanout_size));
-  std::vector<Ring> rings = TRY(make_group(interface));
-  if (config_.promiscuous) promiscuity_ = TRY(Promiscuity::ask(interface));
-  for (Ring& ring : rings)
-    TRY(ring.listen(filter));
-  return rings;
-}
-
-// A group even for one: the kernel refuses to bind a member to another interface, which whoever
-// holds its socket could do otherwise.
-//
-// A group that is there already is somebody else's, and would keep a share of the packets from the
-// clients: that of a client, perhaps, which still has a ring of an earlier daemon, or of the
-// interface that was there before.
-Result<std::vector<Ring>> SharedInterface::make_group(const NetworkInterface& interface) const {
-  if (config_.fanout_id == 0) return make_own_group(interface);
-  auto numbered = make_numbered_group(interface);
-  if (numbered) return numbered;
-  std::vector<Ring> rings = TRY(make_own_group(interface));
-  spdlog::warn(
-      "{}: FanoutID {} cannot be had ({}), perhaps because a client keeps an earlier ring of that "
-      "number; the kernel has chosen another",
-      config_.socket_name, config_.fanout_id, numbered.error().message);
-  return rings;
-}
-
-Result<std::vector<Ring>> SharedInterface::make_own_group(const NetworkInterface& interface) const {
-  std::vector<Ring> rings = TRY(create_rings(interface));
-  const auto mode = static_cast<Fanout>(config_.fanout_type);
-  const uint16_t group = TRY(rings.front().found_group(mode));
-  for (size_t i = 1; i < rings.size(); ++i)
-    TRY(rings[i].join_group(mode, group));
-  return rings;
-}
-
-Result<std::vector<Ring>> SharedInterface::make_numbered_group(
-    const NetworkInterface& interface) const {
-  std::vector<Ring> rings = TRY(create_rings(interface));
-  const auto mode = static_cast<Fanout>(config_.fanout_type);
-  for (Ring& ring : rings)
-    TRY(ring.join_closed_group(mode, config_.fanout_id, config_.fanout_size));
-  return rings;
-}
-
-Result<std::vector<Ring>> SharedInterface::create_rings(const NetworkInterface& interface) const {
-  std::vector<Ring> rings;
-  rings.reserve(config_.fanout_size);
-  for (uint32_t i = 0; i < config_.fanout_size; ++i)
-    rings.push_back(TRY(Ring::create(interface, shape_of(config_))));
-  return rings;
 }
 
 // Edge-triggered: while a block is held the kernel calls the socket readable all the time.

@@ -52,11 +52,6 @@ class SharedInterface {
   // Rings
   Result<void> open_first();
   Result<void> open_rings(const NetworkInterface& interface);
-  Result<std::vector<Ring>> make_rings(const NetworkInterface& interface);
-  Result<std::vector<Ring>> make_group(const NetworkInterface& interface) const;
-  Result<std::vector<Ring>> make_own_group(const NetworkInterface& interface) const;
-  Result<std::vector<Ring>> make_numbered_group(const NetworkInterface& interface) const;
-  Result<std::vector<Ring>> create_rings(const NetworkInterface& interface) const;
   Result<void> add_ring(Ring ring);
   void close_rings();
   void keep_counts();
