@@ -19,6 +19,9 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+// For sockets that could not be opened.
+constexpr seconds kRetryInterval{1};
+
 constexpr std::array kSignals{SIGTERM, SIGINT, SIGHUP, SIGUSR1};
 
 // Whether this user may make and remove sockets there, without a capability.
@@ -80,6 +83,7 @@ void Daemon::run() {
     for (const auto& interface : interfaces_)
       interface->work(now);
     if (stats_socket_) stats_socket_->work(now);
+    retry_unserved(now);
   }
   log_stats();
 }
@@ -131,21 +135,40 @@ void Daemon::apply(const Config& config) {
     return std::ranges::find(config.sockets, interface->config()) == config.sockets.end();
   });
   const size_t kept = interfaces_.size();
-  size_t failed = 0;
-  for (const SocketConfig& socket : config.sockets) {
-    const bool is_there = std::ranges::any_of(
+  unserved_ = config.sockets;
+  std::erase_if(unserved_, [&](const SocketConfig& socket) {
+    return std::ranges::any_of(
         interfaces_, [&](const auto& interface) { return interface->config() == socket; });
-    if (is_there) continue;
+  });
+  for (const Error& error : open_unserved())
+    spdlog::error("{}; it is not served yet, and tried again each second", error.message);
+  spdlog::info("the configuration was read again: {} kept, {} ended, {} begun, {} failed", kept,
+               before - kept, interfaces_.size() - kept, unserved_.size());
+}
+
+// The memory of an earlier ring may be held by its clients for a moment, for example. Returns why
+// the others are left.
+std::vector<Error> Daemon::open_unserved() {
+  next_try_ = Clock::now() + kRetryInterval;
+  std::vector<Error> errors;
+  std::erase_if(unserved_, [&](const SocketConfig& socket) {
     auto opened = SharedInterface::open(socket, loop_);
     if (opened) {
       interfaces_.push_back(*std::move(opened));
-      continue;
+    } else {
+      errors.push_back(opened.error());
     }
-    spdlog::error("{}; it is not served (SIGHUP tries again)", opened.error().message);
-    ++failed;
-  }
-  spdlog::info("the configuration was read again: {} kept, {} ended, {} begun, {} failed", kept,
-               before - kept, interfaces_.size() - kept, failed);
+    return opened.has_value();
+  });
+  return errors;
+}
+
+void Daemon::retry_unserved(Clock::time_point now) {
+  if (unserved_.empty() || now < next_try_) return;
+  const auto errors = open_unserved();
+  if (errors.empty() || !unserved_limiter_.allow(now)) return;
+  for (const Error& error : errors)
+    spdlog::error("{}; it is not served yet", error.message);
 }
 
 // Statistics

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/log.h"
 #include "testimonyd/config.h"
 #include "testimonyd/event_loop.h"
 #include "testimonyd/options.h"
@@ -44,6 +45,8 @@ class Daemon {
   void handle_signals();
   void reread_config();
   void apply(const Config& config);
+  std::vector<Error> open_unserved();
+  void retry_unserved(Clock::time_point now);
   void log_stats();
   [[nodiscard]] std::chrono::milliseconds patience() const;
   [[nodiscard]] DaemonStats stats();
@@ -52,6 +55,9 @@ class Daemon {
   EventLoop loop_;
   Clock::time_point start_;
   std::vector<std::unique_ptr<SharedInterface>> interfaces_;
+  std::vector<SocketConfig> unserved_;  // that SIGHUP asked for and that cannot be opened yet
+  Clock::time_point next_try_;          // for these
+  LogLimiter unserved_limiter_{std::chrono::minutes(10)};
   UniqueFd signals_;  // signalfd(2)
   EventLoop::Watch signals_watch_;
   std::unique_ptr<StatsSocket> stats_socket_;  // where one is wanted
