@@ -205,12 +205,12 @@ int64_t SocketRules::fanout_id() {
   return used;
 }
 
-// By default a quarter, so that the kernel goes on while clients are slow, but two blocks stay for
-// them.
+// By default a quarter, one at least, so that the kernel goes on while clients are slow, but two
+// blocks stay for them.
 int64_t SocketRules::reserve_blocks(int64_t blocks) {
   const int64_t most = std::max<int64_t>(blocks - 2, 0);
   const int64_t reserve = integer(ConfigKey::ReserveBlocks);
-  if (!is_good(ConfigKey::ReserveBlocks)) return std::min(blocks / 4, most);
+  if (!is_good(ConfigKey::ReserveBlocks)) return std::min(std::max<int64_t>(blocks / 4, 1), most);
   if (blocks > 0 && reserve > most) {
     refuse(
         ConfigKey::ReserveBlocks,

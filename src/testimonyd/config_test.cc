@@ -191,7 +191,7 @@ TEST(Config, TakesAByteOrderMark) {
 }
 
 TEST(Config, ReservesAQuarterOfTheBlocksButNeverTheLastTwo) {
-  const std::vector<std::pair<int, uint32_t>> expected{{2, 0}, {3, 0},  {4, 1},        {5, 1},
+  const std::vector<std::pair<int, uint32_t>> expected{{2, 0}, {3, 1},  {4, 1},        {5, 1},
                                                        {8, 2}, {16, 4}, {65536, 16384}};
   for (const auto& [blocks, reserve] : expected) {
     EXPECT_EQ(socket_of(fmt::format("\"NumBlocks\": {}", blocks)).reserve_blocks, reserve)
