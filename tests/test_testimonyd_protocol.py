@@ -375,7 +375,7 @@ def test_there_may_be_no_more_clients_than_configured(serve):
         greeted = stack.enter_context(Client(path))
         greeted.take_greeting()
         with Client(path) as beyond:
-            assert beyond.hear_end() == b""
+            assert beyond.hear_end() == b"\2" + tlv(ERROR_TLV, b"there are too many clients already (MaxClients)")
         daemon.wait_for_line("MaxClients")
         assert (daemon.socket_stats()["clients_refused"], len(daemon.ring()["clients"])) == (1, 2)
         clients[0].close()
