@@ -153,12 +153,12 @@ std::vector<Error> Daemon::open_unserved() {
   std::vector<Error> errors;
   std::erase_if(unserved_, [&](const SocketConfig& socket) {
     auto opened = SharedInterface::open(socket, loop_);
-    if (opened) {
-      interfaces_.push_back(*std::move(opened));
-    } else {
+    if (!opened) {
       errors.push_back(opened.error());
+      return false;
     }
-    return opened.has_value();
+    interfaces_.push_back(*std::move(opened));
+    return true;
   });
   return errors;
 }
