@@ -9,7 +9,9 @@ namespace clerk {
 namespace {
 
 TEST(SpscQueue, RefusesWhenFullAndWhenEmpty) {
-  SpscQueue<int, 2> queue;
+  const auto on_heap =
+      std::make_unique<SpscQueue<int, 2>>();  // aligned there whatever checks the stack
+  SpscQueue<int, 2>& queue = *on_heap;
   int value = 0;
   EXPECT_FALSE(queue.try_pop(value));
   EXPECT_TRUE(queue.try_push(1));

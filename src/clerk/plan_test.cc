@@ -135,6 +135,8 @@ TEST(Plan, RootBecomesWhoMayConnectAgain) {
   EXPECT_EQ(account_of(options).value()->user, 0U) << "nobody knows yet who that will be";
   options.testimony = {socket};
   options.interfaces = {"eth1"};
+  EXPECT_EQ(account_of(options).value()->user, kOwner) << "who captures besides connects, too";
+  options.testimony.clear();
   EXPECT_EQ(account_of(options).value()->user, unprivileged_account().user);
   options.user = "root";
   EXPECT_EQ(account_of(options).value()->user, 0U);
