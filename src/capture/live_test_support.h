@@ -12,7 +12,7 @@
 
 #include "capture/network_interface.h"
 #include "capture/source.h"
-#include "testing/network_namespace.h"
+#include "testing/in_network_namespace.h"
 #include "testing/packet_builder.h"
 
 namespace clerk {
@@ -20,19 +20,7 @@ namespace clerk {
 // Frames as well as packets; the kernel would take more.
 inline constexpr uint32_t kSnaplen = 65536;
 
-// Begins in a new network namespace, in which lo is down.
-class InNetworkNamespace : public ::testing::Test {
- protected:
-  void SetUp() override {
-    if (!namespace_.obstacle().empty())
-      GTEST_SKIP() << "NETWORK NAMESPACES ARE NOT PERMITTED HERE: " << namespace_.obstacle();
-  }
-
- private:
-  NetworkNamespace namespace_;
-};
-
-// The same with lo up.
+// In a network namespace of its own with lo up.
 class OnLoopback : public InNetworkNamespace {
  protected:
   void SetUp() override {
@@ -58,9 +46,7 @@ class WithDevice : public InNetworkNamespace {
   }
 
   // Why there is none, for a test that is skipped.
-  [[nodiscard]] std::string no_device() const {
-    return "TUN AND TAP DEVICES ARE NOT PERMITTED HERE: " + device_->obstacle();
-  }
+  [[nodiscard]] std::string no_device() const { return clerk::no_device(*device_); }
 
   void send(const PacketBuilder& packet) { device_->send(packet.build()); }
   void remove_device() { device_.reset(); }

@@ -12,7 +12,7 @@
 #include <optional>
 
 #include "testimony/testimony_test_support.h"
-#include "testing/network_namespace.h"
+#include "testing/in_network_namespace.h"
 
 namespace testimony {
 namespace {
@@ -81,11 +81,11 @@ class KernelRing {
   void* memory_ = ::mmap(nullptr, kOctets, PROT_READ | PROT_WRITE, MAP_SHARED, socket_.get(), 0);
 };
 
-class KernelRingTest : public ::testing::Test {
+class KernelRingTest : public clerk::InNetworkNamespace {
  protected:
   void SetUp() override {
-    if (!namespace_.obstacle().empty())
-      GTEST_SKIP() << "NETWORK NAMESPACES ARE NOT PERMITTED HERE: " << namespace_.obstacle();
+    InNetworkNamespace::SetUp();
+    if (IsSkipped()) return;
     clerk::set_interface("lo", clerk::InterfaceState::Up);
   }
 
@@ -110,9 +110,6 @@ class KernelRingTest : public ::testing::Test {
     EXPECT_EQ(packets.packets_left(), 0U);
     return count;
   }
-
- private:
-  clerk::NetworkNamespace namespace_;
 };
 
 // Twice around the ring, by all the rules.
@@ -181,7 +178,7 @@ TEST_F(KernelRingTest, TellsWhatItsPacketsBeginWith) {
 
 TEST_F(KernelRingTest, WithoutEthernetHeadersItsPacketsBeginWithSomethingElse) {
   const clerk::TestDevice device("test0", clerk::DeviceKind::Tun);
-  if (!device.obstacle().empty()) GTEST_SKIP() << "TUN DEVICES ARE NOT PERMITTED HERE";
+  if (!device.obstacle().empty()) GTEST_SKIP() << clerk::no_device(device);
   KernelRing ring;
   ring.listen_on("test0");
   FakeDaemon daemon;
@@ -191,7 +188,7 @@ TEST_F(KernelRingTest, WithoutEthernetHeadersItsPacketsBeginWithSomethingElse) {
 TEST_F(KernelRingTest, OutlivesItsInterface) {
   std::optional<clerk::TestDevice> device;
   device.emplace("test0", clerk::DeviceKind::Tap);
-  if (!device->obstacle().empty()) GTEST_SKIP() << "TAP DEVICES ARE NOT PERMITTED HERE";
+  if (!device->obstacle().empty()) GTEST_SKIP() << clerk::no_device(*device);
   KernelRing ring;
   ring.listen_on("test0");
   device.reset();

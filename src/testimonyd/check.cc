@@ -24,6 +24,7 @@
 #include "capture/network_interface.h"
 #include "command_line/answer.h"
 #include "testimonyd/config_problems.h"
+#include "testimonyd/ring_group.h"
 
 namespace clerk {
 namespace {
@@ -31,15 +32,13 @@ namespace {
 constexpr uint64_t kKibibyte = uint64_t{1} << 10;
 constexpr uint64_t kMebibyte = uint64_t{1} << 20;
 
-// What a packet can have at most; how much of each is kept changes nothing about the filter.
-constexpr uint32_t kWholePacket = 65535;
-
 constexpr std::array kFanoutNames{"hash", "lb", "cpu", "rollover", "rnd", "qm", "cbpf", "ebpf"};
 
 // Looks at one socket after the other.
 class MachineCheck {
  public:
-  explicit MachineCheck(const std::optional<MachineMemory>& memory) : memory_(memory) {}
+  explicit MachineCheck(const CheckedMachine& machine)
+      : machine_(machine), memory_(machine.memory) {}
 
   void look_at(const SocketConfig& socket, const SocketPlaces& places) {
     check_path(socket.socket_name, places.socket_name);
@@ -62,8 +61,9 @@ class MachineCheck {
                     ConfigPlace place);
   void check_memory(const SocketConfig& socket, ConfigPlace place);
 
-  std::optional<MachineMemory> memory_;
-  uint64_t octets_ = 0;  // of the rings so far
+  const CheckedMachine& machine_;
+  std::optional<MachineMemory> memory_;  // until one problem with it is told
+  uint64_t octets_ = 0;                  // of the rings so far
   std::vector<ConfigProblem> problems_;
 };
 
@@ -94,7 +94,7 @@ void MachineCheck::check_directory(const std::string& path, ConfigPlace place) {
 }
 
 void MachineCheck::check_interface(const SocketConfig& socket, const SocketPlaces& places) {
-  const auto found = find_interface(socket.interface);
+  const auto found = machine_.find_interface(socket.interface);
   const std::string name = quote_some(socket.interface);
   if (!found) {
     add(places.interface, ConfigSeverity::Warning,
@@ -119,7 +119,7 @@ void MachineCheck::check_filter(const SocketConfig& socket, const NetworkInterfa
   const auto filter =
       compile_kernel_filter(socket.filter, kWholePacket, socket.interface, interface);
   if (!filter) {
-    const std::string flag = fmt::format("--filter '{}': ", socket.filter);
+    const std::string flag = fmt::format("filter '{}': ", socket.filter);
     add(place, ConfigSeverity::Error,
         fmt::format("Filter: {}", message_without_flag(flag, filter.error())));
   } else if (filter->size() > BPF_MAXINSNS) {
@@ -192,8 +192,8 @@ bool print_problems(const std::string& path, const std::vector<ConfigProblem>& p
 }  // namespace
 
 std::vector<ConfigProblem> find_contradictions(const Config& config,
-                                               const std::optional<MachineMemory>& memory) {
-  MachineCheck check(memory);
+                                               const CheckedMachine& machine) {
+  MachineCheck check(machine);
   for (size_t i = 0; i < config.sockets.size(); ++i)
     check.look_at(config.sockets[i], config.places[i]);
   std::vector<ConfigProblem> problems = check.take();
@@ -224,7 +224,7 @@ int check_config(const std::string& path) {
     return kExitFailed;
   }
   std::vector<ConfigProblem> problems = config->warnings;
-  std::ranges::copy(find_contradictions(*config, read_machine_memory()),
+  std::ranges::copy(find_contradictions(*config, {.memory = read_machine_memory()}),
                     std::back_inserter(problems));
   sort_by_place(problems);
   if (print_problems(path, problems)) return kExitFailed;

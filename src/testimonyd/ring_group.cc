@@ -10,9 +10,6 @@
 namespace clerk {
 namespace {
 
-// More than any packet has: a ring takes them whole.
-constexpr uint32_t kWholePacket = 1U << 18;
-
 RingShape shape_of(const SocketConfig& config) {
   return {.blocks = config.blocks,
           .block_octets = config.block_octets,

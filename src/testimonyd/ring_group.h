@@ -2,6 +2,7 @@
 // members of one fanout group, and none hears a packet before all are.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "capture/promiscuity.h"
@@ -9,6 +10,9 @@
 #include "testimonyd/config.h"
 
 namespace clerk {
+
+// More than any packet has: a ring takes them whole.
+inline constexpr uint32_t kWholePacket = 1U << 18;
 
 struct RingGroup {
   std::vector<Ring> rings;  // by index
