@@ -47,9 +47,14 @@ struct Client {
   EventLoop::Watch watch;
 
  private:
-  void await_events() const {
-    watch.change(EPOLLIN | EPOLLRDHUP | (connection.has_unsent() ? EPOLLOUT : 0U));
+  // Most sends leave nothing behind, and nothing to ask the kernel for.
+  void await_events() {
+    if (connection.has_unsent() == awaits_room_) return;
+    awaits_room_ = !awaits_room_;
+    watch.change(EPOLLIN | EPOLLRDHUP | (awaits_room_ ? EPOLLOUT : 0U));
   }
+
+  bool awaits_room_ = false;
 };
 
 }  // namespace clerk
