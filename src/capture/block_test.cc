@@ -8,7 +8,7 @@
 
 #include "capture/block_test_support.h"
 
-namespace clerk {
+namespace clerk::block_tests {
 namespace {
 
 BlockPacket tagged(int tci) {
@@ -138,4 +138,4 @@ TEST(Block, WithoutPacketsIsAtItsEnd) {
 }
 
 }  // namespace
-}  // namespace clerk
+}  // namespace clerk::block_tests

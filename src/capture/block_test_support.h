@@ -1,4 +1,5 @@
-// For the tests of blocks: reading one whole, with a look at where its packets lie.
+// For the tests of blocks: reading one whole, with a look at where its packets lie. The namespace
+// keeps its short names apart from those of the tests of files.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -14,7 +15,7 @@
 #include "capture/block.h"
 #include "testing/block_builder.h"
 
-namespace clerk {
+namespace clerk::block_tests {
 
 using Octets = std::vector<uint8_t>;
 
@@ -102,4 +103,4 @@ inline Octets three_packets(const BlockPacket& middle) {
   return BlockBuilder().packet(numbered(1)).packet(middle).packet(numbered(3)).build();
 }
 
-}  // namespace clerk
+}  // namespace clerk::block_tests

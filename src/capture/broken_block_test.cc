@@ -9,7 +9,7 @@
 
 #include "capture/block_test_support.h"
 
-namespace clerk {
+namespace clerk::block_tests {
 namespace {
 
 BlockPacket with_next_offset(uint32_t next_offset) {
@@ -239,4 +239,4 @@ TEST(BrokenBlock, WhateverIsWrongEndsTheChainWithinTheBlock) {
 }
 
 }  // namespace
-}  // namespace clerk
+}  // namespace clerk::block_tests

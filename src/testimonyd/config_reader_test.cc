@@ -5,7 +5,7 @@
 
 #include "testimonyd/config_test_support.h"
 
-namespace clerk {
+namespace clerk::config_tests {
 namespace {
 
 using ::testing::ElementsAre;
@@ -177,4 +177,4 @@ TEST(ConfigReader, RefusesAValueOfAnotherType) {
 }
 
 }  // namespace
-}  // namespace clerk
+}  // namespace clerk::config_tests

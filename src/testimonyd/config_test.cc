@@ -12,7 +12,7 @@
 #include "testimonyd/config_keys.h"
 #include "testimonyd/config_test_support.h"
 
-namespace clerk {
+namespace clerk::config_tests {
 namespace {
 
 using ::testing::ElementsAre;
@@ -402,4 +402,4 @@ TEST(Config, IsDocumentedKeyByKey) {
 }
 
 }  // namespace
-}  // namespace clerk
+}  // namespace clerk::config_tests

@@ -11,7 +11,7 @@
 
 #include "testimonyd/config.h"
 
-namespace clerk {
+namespace clerk::config_tests {
 
 // One that knows the accounts `capture` and 1000, and takes every filter but "tcp and".
 inline ConfigMachine small_machine() {
@@ -72,4 +72,4 @@ inline void expect_problems_of_rest(const std::vector<Case>& cases) {
     EXPECT_EQ(problems_of(socket_with(rest)), problems) << rest;
 }
 
-}  // namespace clerk
+}  // namespace clerk::config_tests
