@@ -18,6 +18,10 @@ std::string_view name_of(Stop stop) {
     case Stop::Truncated: return "truncated";
     case Stop::Malformed: return "malformed";
     case Stop::DepthLimit: return "depth_limit";
+    case Stop::Macsec: return "macsec";
+    case Stop::WlanProtected: return "wlan_protected";
+    case Stop::WlanAmsdu: return "wlan_amsdu";
+    case Stop::WlanFragment: return "wlan_fragment";
     case Stop::BadTime: return "bad_time";
     case Stop::LackOfResources: return "lack_of_resources";
   }
@@ -35,13 +39,18 @@ std::string_view explain(Stop stop) {
              "snap length";
     case Stop::Malformed: return "headers that contradict themselves";
     case Stop::DepthLimit: return "more tags, labels or extension headers than are followed";
+    case Stop::Macsec: return "MACsec with encrypted content";
+    case Stop::WlanProtected: return "IEEE 802.11 frames with encrypted bodies";
+    case Stop::WlanAmsdu:
+      return "IEEE 802.11 frames that hold several packets each (A-MSDU)";
+    case Stop::WlanFragment: return "later fragments of IEEE 802.11 frames";
     case Stop::BadTime: return "a timestamp before 1970 or behind 5 February 2106";
     case Stop::LackOfResources: return "new flows met while all tables were full";
   }
   std::unreachable();
 }
 
-Stop decode(const Packet& packet, Headers& headers) {
+Stop decode(const Packet& packet, TunnelSet /*tunnels*/, Headers& headers, LayerTrace* /*trace*/) {
   ByteReader reader(packet.data, packet.captured_octets);
   Stop stop = find_network_header(packet, reader, headers);
   const uint32_t wire_octets = octets_left_on_wire(packet, reader);

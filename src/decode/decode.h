@@ -13,6 +13,8 @@
 
 #include "capture/packet.h"
 #include "decode/headers.h"
+#include "decode/layer_trace.h"
+#include "decode/tunnels.h"
 
 namespace clerk {
 
@@ -24,11 +26,15 @@ enum class Stop : uint8_t {
   LinkType,         // its link type is unknown
   Truncated,        // the capture cut it before its key was complete
   Malformed,        // its headers contradict themselves or end before its key is complete
-  DepthLimit,       // more tags, labels or extension headers than are followed
+  DepthLimit,       // more tags, labels, extension headers or tunnels than are followed
+  Macsec,           // MACsec whose content is encrypted or changed
+  WlanProtected,    // an IEEE 802.11 frame whose body is encrypted
+  WlanAmsdu,        // an IEEE 802.11 frame that holds several packets
+  WlanFragment,     // a later fragment of an IEEE 802.11 frame
   BadTime,          // its timestamp cannot be used
   LackOfResources,  // it would begin a flow, but the meter has no room and no empty table
 };
-inline constexpr size_t kStops = 8;
+inline constexpr size_t kStops = 12;
 
 // The cause as counters name it, behind "ignored_".
 [[nodiscard]] std::string_view name_of(Stop stop);
@@ -36,7 +42,10 @@ inline constexpr size_t kStops = 8;
 // What the cause means, for people.
 [[nodiscard]] std::string_view explain(Stop stop);
 
-// Fills `headers` when it returns Done; otherwise its contents mean nothing.
-[[nodiscard]] Stop decode(const Packet& packet, Headers& headers);
+// Fills `headers` when it returns Done; otherwise only what LinkHeaders says there. Looks into
+// `tunnels`. Adds each layer that it reads to `trace`, if there is one, also those inside a tunnel
+// that turns out to be none.
+[[nodiscard]] Stop decode(const Packet& packet, TunnelSet tunnels, Headers& headers,
+                          LayerTrace* trace = nullptr);
 
 }  // namespace clerk

@@ -52,8 +52,8 @@ Decoded decode_cut(const uint8_t* data, size_t captured, uint32_t wire_octets, L
                       .wire_octets = wire_octets,
                       .link_type = link_type};
   Decoded decoded{.stop = Stop::LackOfResources, .headers = {}};
-  decoded.stop = decode(packet, decoded.headers);
-  CHECK(decoded.stop <= Stop::DepthLimit);  // the other causes are the meter's
+  decoded.stop = decode(packet, {}, decoded.headers);
+  CHECK(decoded.stop <= Stop::WlanFragment);  // the other causes are the meter's
   if (decoded.stop == Stop::Done) check_headers(packet, decoded.headers);
   return decoded;
 }

@@ -69,7 +69,7 @@ inline Decoded decode_octets(std::vector<uint8_t> octets, LinkType link_type = L
                       .captured_octets = captured,
                       .wire_octets = wire_octets.value_or(captured),
                       .link_type = link_type};
-  decoded.stop = decode(packet, decoded.headers);
+  decoded.stop = decode(packet, {}, decoded.headers);
   return decoded;
 }
 

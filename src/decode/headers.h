@@ -18,6 +18,15 @@ enum class Fragment : uint8_t {
   Later,  // has none: its payload is never read as a transport header
 };
 
+// Of the outermost link layer, for packets that are not IP: valid too when decoding ends in
+// Stop::NonIp or Stop::Macsec, together with Headers::vlan_id.
+struct LinkHeaders {
+  const uint8_t* source;       // MAC address, 6 octets within the packet; null where there is none
+  const uint8_t* destination;  // likewise
+  uint16_t ether_type;         // the last one on the way; 0 where something else announced the rest
+  uint32_t octets;             // of the frame on the wire, from its link header on
+};
+
 struct Headers {
   const uint8_t*
       addresses;  // source, then destination: 8 octets (IPv4) or 32 (IPv6), within the packet
@@ -31,12 +40,14 @@ struct Headers {
   uint16_t destination_port;
   uint16_t vlan_id;  // of the outermost tag; 0 without a tag and for a priority tag
   Fragment fragment;
+  bool decapsulated;       // the IP header is that inside a tunnel
   bool tcp_flags_missing;  // a TCP header cut between its ports and its flags
   // Of a fragment's datagram: its identification, and its protocol as every fragment of it
   // announces it, which for IPv6 may be an extension header in front of `protocol`.
   uint8_t datagram_protocol;
   uint32_t identification;
   uint32_t octets;  // IP length: IPv4 total length, IPv6 payload length + 40
+  LinkHeaders link;
 };
 
 // Protocols whose type and code take the place of the destination port.

@@ -108,7 +108,7 @@ void Meter::decode_all(std::span<const Packet> packets, const Delta& delta) {
   for (size_t i = 0; i < packets.size(); ++i) {
     Pending& pending = pending_[i];
     pending.stop =
-        packets[i].time_ns < kTimeEnd ? decode(packets[i], pending.headers) : Stop::BadTime;
+        packets[i].time_ns < kTimeEnd ? decode(packets[i], {}, pending.headers) : Stop::BadTime;
     if (pending.stop != Stop::Done) continue;
     if (pending.headers.version == IpVersion::V4) {
       pending.ipv4 = keyed<Ipv4Key>(pending.headers, delta.ipv4);
