@@ -26,7 +26,8 @@ namespace clerk {
 class FilePipeline {
  public:
   // All references outlive the pipeline. The hash must be the ledger's.
-  FilePipeline(FileSource& source, Ledger& ledger, const KeyedHash& hash, uint32_t threads);
+  FilePipeline(FileSource& source, Ledger& ledger, const KeyedHash& hash, uint32_t threads,
+               TunnelSet tunnels = {});
 
   // Reads everything and releases every record. Returns when all threads have ended.
   void run();
@@ -68,6 +69,7 @@ class FilePipeline {
   FileSource& source_;
   Ledger& ledger_;
   const KeyedHash& hash_;
+  TunnelSet tunnels_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   // The lane that may read. Release and acquire: the source's state passes with the token.
   std::atomic<uint32_t> token_{kNobody};

@@ -179,7 +179,7 @@ Result<int> read_files(const Options& options) {
   {
     std::optional<Progress> progress;
     if (for_people) progress.emplace(*source);
-    FilePipeline(*source, ledger, hash, options.threads).run();
+    FilePipeline(*source, ledger, hash, options.threads, options.tunnels).run();
   }
   for (const Error& error : source->errors())
     spdlog::error("{}", error.message);
@@ -229,6 +229,7 @@ Result<int> capture_live(const Options& options) {
   };
   LivePipeline(std::move(sources), ledger, hash, stop,
                {.idle_timeout_ns = options.idle_timeout_ns,
+                .tunnels = options.tunnels,
                 .cpus = options.cpus,
                 .now_ns = wall_clock_ns,
                 .between_merges = log_summary})

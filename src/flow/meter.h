@@ -19,8 +19,8 @@ class Meter {
  public:
   static constexpr uint32_t kBatchMax = 32;
 
-  // The hash must be the ledger's. It outlives the meter.
-  explicit Meter(const KeyedHash& hash) : hash_(hash) {}
+  // Looks into `tunnels`. The hash must be the ledger's. It outlives the meter.
+  explicit Meter(const KeyedHash& hash, TunnelSet tunnels = {}) : hash_(hash), tunnels_(tunnels) {}
 
   // At most kBatchMax packets. A packet of a new flow that finds its table full is counted as
   // ignored for lack of resources; Delta::has_room_for() tells beforehand.
@@ -49,6 +49,7 @@ class Meter {
   Keyed<Key> keyed(const Headers& headers, const MeterTable<Key>& table) const;
 
   const KeyedHash& hash_;
+  TunnelSet tunnels_;
   std::array<Pending, kBatchMax> pending_;
 };
 
