@@ -209,6 +209,11 @@ def test_a_folder_is_no_capture(tmp_path):
     refused_run(tmp_path, "is a directory")
 
 
+def test_a_file_that_cannot_be_read_is_named():
+    """The first octets of a process's memory are nobody's."""
+    refused_run("/proc/self/mem", "Input/output error")
+
+
 def test_dev_null_is_no_capture():
     refused_run("/dev/null", "is no capture file: it ends at offset 0")
 
