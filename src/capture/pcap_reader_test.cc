@@ -96,11 +96,14 @@ TEST(PcapReader, AFrameCheckSequenceIsNoPartOfThePacket) {
   }
 }
 
-TEST(PcapReader, AFrameCheckSequenceThatDoesNotCountIsNone) {
-  const auto file = PcapBuilder({.link_type = 0x20000001}).packet(kStart, noise(60));
-  const auto read = read_capture(file.build());
-  EXPECT_EQ(read.packets.at(0).octets, noise(60));
-  EXPECT_EQ(read.packets.at(0).packet.link_type, LinkType::Ethernet);
+TEST(PcapReader, AFrameCheckSequenceThatDoesNotCountOrHasNoOctetsIsNone) {
+  for (const uint32_t link_type : {0x20000001U, 0x04000001U}) {
+    const auto read =
+        read_capture(PcapBuilder({.link_type = link_type}).packet(kStart, noise(60), 10).build());
+    EXPECT_EQ(read.packets.at(0).octets, noise(60));
+    EXPECT_EQ(read.packets.at(0).packet.wire_octets, 10U);
+    EXPECT_EQ(read.packets.at(0).packet.link_type, LinkType::Ethernet);
+  }
 }
 
 TEST(PcapReader, ALinkTypeWithUnknownBitsIsRefused) {
