@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "base/time.h"
-
 namespace clerk {
 namespace {
 
@@ -37,34 +35,6 @@ constexpr uint32_t padded(uint32_t octets) { return (octets + 3) & ~uint32_t{3};
 // Some programs write 1.2; the format is that of 1.0.
 constexpr bool is_version_known(uint16_t major, uint16_t minor) {
   return major == 1 && (minor == 0 || minor == 2);
-}
-
-using Wide = unsigned __int128;
-
-constexpr uint8_t kNanosecondExponent = 9;
-constexpr uint8_t kDecimalExponentMax = 19 + kNanosecondExponent;  // beyond it every time reads 0
-
-uint64_t power_of_ten(unsigned exponent) {
-  uint64_t value = 1;
-  while (exponent-- > 0)
-    value *= 10;
-  return value;
-}
-
-Wide to_nanoseconds(uint64_t units, bool binary_exponent, uint8_t exponent) {
-  if (binary_exponent) return (Wide{units} * kNanosecondsPerSecond) >> exponent;  // at most 127
-  if (exponent <= kNanosecondExponent) {
-    return Wide{units} * power_of_ten(unsigned{kNanosecondExponent} - exponent);
-  }
-  if (exponent > kDecimalExponentMax) return 0;
-  return Wide{units} / power_of_ten(exponent - unsigned{kNanosecondExponent});
-}
-
-// Adds the interface's offset; kTimeEnd when the sum is before 1970 or too late.
-uint64_t with_offset(Wide time_ns, int64_t offset_seconds) {
-  const auto signed_time = static_cast<__int128>(time_ns);
-  const __int128 sum = signed_time + static_cast<__int128>(offset_seconds) * kNanosecondsPerSecond;
-  return sum < 0 || sum >= static_cast<__int128>(kTimeEnd) ? kTimeEnd : static_cast<uint64_t>(sum);
 }
 
 }  // namespace
@@ -258,10 +228,10 @@ bool PcapngReader::read_interface_option(uint16_t code, const uint8_t* value, ui
                     code, octets, expected));
   }
   if (code == kOptionTimeResolution) {
-    interface.binary_exponent = (*value & kBinaryResolutionBit) != 0;
-    interface.exponent = *value & static_cast<uint8_t>(~kBinaryResolutionBit);
+    interface.clock.binary_exponent = (*value & kBinaryResolutionBit) != 0;
+    interface.clock.exponent = *value & static_cast<uint8_t>(~kBinaryResolutionBit);
   } else {
-    interface.offset_seconds = static_cast<int64_t>(load_at<uint64_t>(value));
+    interface.clock.offset_seconds = static_cast<int64_t>(load_at<uint64_t>(value));
   }
   return true;
 }
@@ -283,9 +253,7 @@ bool PcapngReader::read_timed_packet(const Block& block, uint32_t interface_id, 
   if (interface == nullptr) return false;
   const uint64_t units =
       uint64_t{load_at<uint32_t>(block.body + 4)} << 32 | load_at<uint32_t>(block.body + 8);
-  packet.time_ns =
-      with_offset(to_nanoseconds(units, interface->binary_exponent, interface->exponent),
-                  interface->offset_seconds);
+  packet.time_ns = interface->clock.time_ns(units);
   packet.captured_octets = load_at<uint32_t>(block.body + 12);
   packet.wire_octets = load_at<uint32_t>(block.body + 16);
   packet.link_type = interface->link_type;

@@ -25,6 +25,7 @@
 
 #include "base/error.h"
 #include "capture/chunk_stream.h"
+#include "capture/interface_clock.h"
 #include "capture/packet.h"
 #include "capture/record_reader.h"
 
@@ -48,10 +49,7 @@ class PcapngReader {
   struct Interface {
     LinkType link_type;
     uint32_t snap_octets;  // 0: no limit
-    // One unit of time is 10^-exponent seconds, or 2^-exponent.
-    bool binary_exponent = false;
-    uint8_t exponent = 6;
-    int64_t offset_seconds = 0;
+    InterfaceClock clock;
   };
   enum class BlockKind : uint8_t { Section, Interface, Packet, Other };
   struct Block {
