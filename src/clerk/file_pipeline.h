@@ -25,8 +25,10 @@ namespace clerk {
 
 class FilePipeline {
  public:
-  // All references outlive the pipeline. The hash must be the ledger's.
-  FilePipeline(FileSource& source, Ledger& ledger, const KeyedHash& hash, uint32_t threads);
+  // All references outlive the pipeline. The hash must be the ledger's. `mtu` is that of the links
+  // of all files (meter.h).
+  FilePipeline(FileSource& source, Ledger& ledger, const KeyedHash& hash, uint32_t threads,
+               uint32_t mtu = kEthernetMtu);
 
   // Reads everything and releases every record. Returns when all threads have ended.
   void run();
@@ -68,6 +70,7 @@ class FilePipeline {
   FileSource& source_;
   Ledger& ledger_;
   const KeyedHash& hash_;
+  uint32_t mtu_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   // The lane that may read. Release and acquire: the source's state passes with the token.
   std::atomic<uint32_t> token_{kNobody};

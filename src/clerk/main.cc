@@ -179,7 +179,7 @@ Result<int> read_files(const Options& options) {
   {
     std::optional<Progress> progress;
     if (for_people) progress.emplace(*source);
-    FilePipeline(*source, ledger, hash, options.threads).run();
+    FilePipeline(*source, ledger, hash, options.threads, options.mtu.value_or(kEthernetMtu)).run();
   }
   for (const Error& error : source->errors())
     spdlog::error("{}", error.message);
@@ -230,6 +230,7 @@ Result<int> capture_live(const Options& options) {
   LivePipeline(std::move(sources), ledger, hash, stop,
                {.idle_timeout_ns = options.idle_timeout_ns,
                 .cpus = options.cpus,
+                .mtu = options.mtu,
                 .now_ns = wall_clock_ns,
                 .between_merges = log_summary})
       .run();

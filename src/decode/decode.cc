@@ -41,8 +41,7 @@ std::string_view explain(Stop stop) {
     case Stop::DepthLimit: return "more tags, labels or extension headers than are followed";
     case Stop::Macsec: return "MACsec with encrypted content";
     case Stop::WlanProtected: return "IEEE 802.11 frames with encrypted bodies";
-    case Stop::WlanAmsdu:
-      return "IEEE 802.11 frames that hold several packets each (A-MSDU)";
+    case Stop::WlanAmsdu: return "IEEE 802.11 frames that hold several packets each (A-MSDU)";
     case Stop::WlanFragment: return "later fragments of IEEE 802.11 frames";
     case Stop::BadTime: return "a timestamp before 1970 or behind 5 February 2106";
     case Stop::LackOfResources: return "new flows met while all tables were full";

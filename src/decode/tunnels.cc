@@ -27,10 +27,9 @@ Result<void> add(std::string_view name, TunnelSet& tunnels) {
   for (const auto& [known, tunnel] : kNames) {
     if (name == known || name == kAll) tunnels.add(tunnel);
   }
-  const bool is_known =
-      name == kAll || std::ranges::find(kNames, name, [](const auto& entry) {
-                        return entry.first;
-                      }) != kNames.end();
+  const bool is_known = name == kAll || std::ranges::find(kNames, name, [](const auto& entry) {
+                                          return entry.first;
+                                        }) != kNames.end();
   if (!is_known) return fail("{} is no tunnel; choose {} or all", quote(name), tunnel_names());
   return {};
 }

@@ -10,6 +10,7 @@
 #include <span>
 
 #include "base/keyed_hash.h"
+#include "capture/block.h"
 #include "capture/packet.h"
 #include "flow/delta.h"
 
@@ -19,8 +20,12 @@ class Meter {
  public:
   static constexpr uint32_t kBatchMax = 32;
 
-  // The hash must be the ledger's. It outlives the meter.
-  explicit Meter(const KeyedHash& hash) : hash_(hash) {}
+  // The hash must be the ledger's. It outlives the meter. IP packets longer than `mtu` octets did
+  // not come over the link as they are and are counted as super packets.
+  explicit Meter(const KeyedHash& hash, uint32_t mtu = kEthernetMtu) : hash_(hash), mtu_(mtu) {}
+
+  // For the packets to come.
+  void set_mtu(uint32_t mtu) { mtu_ = mtu; }
 
   // At most kBatchMax packets. A packet of a new flow that finds its table full is counted as
   // ignored for lack of resources; Delta::has_room_for() tells beforehand.
@@ -49,6 +54,7 @@ class Meter {
   Keyed<Key> keyed(const Headers& headers, const MeterTable<Key>& table) const;
 
   const KeyedHash& hash_;
+  uint32_t mtu_;
   std::array<Pending, kBatchMax> pending_;
 };
 

@@ -16,8 +16,9 @@ struct PacketCounts {
   uint64_t octets_metered = 0;             // IP octets
   std::array<uint64_t, kStops> ignored{};  // by Stop; the entry of Stop::Done stays 0
   uint64_t tcp_flags_missing = 0;
-  uint64_t filtered = 0;  // read, held back by the filter, not received
-  SourceCounts source;    // what did not come, and is not received
+  uint64_t super_packets = 0;  // metered, and longer than the link carries: merged before capture
+  uint64_t filtered = 0;       // read, held back by the filter, not received
+  SourceCounts source;         // what did not come, and is not received
 
   [[nodiscard]] uint64_t ignored_total() const {
     uint64_t total = 0;
@@ -34,6 +35,7 @@ struct PacketCounts {
     for (size_t i = 0; i < ignored.size(); ++i)
       ignored[i] -= before.ignored[i];
     tcp_flags_missing -= before.tcp_flags_missing;
+    super_packets -= before.super_packets;
     filtered -= before.filtered;
     source -= before.source;
     return *this;
@@ -46,6 +48,7 @@ struct PacketCounts {
     for (size_t i = 0; i < ignored.size(); ++i)
       ignored[i] += other.ignored[i];
     tcp_flags_missing += other.tcp_flags_missing;
+    super_packets += other.super_packets;
     filtered += other.filtered;
     source += other.source;
     return *this;
