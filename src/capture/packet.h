@@ -10,13 +10,34 @@ namespace clerk {
 // (https://www.tcpdump.org/linktypes.html). Any other value is carried as it is and counted by the
 // decoder.
 enum class LinkType : uint32_t {
+  Null = 0,  // BSD's loopback, in the byte order of the machine that captured
   Ethernet = 1,
+  Arcnet = 7,
+  Ppp = 9,
+  Fddi = 10,
   RawBsd = 12,      // DLT_RAW on most systems; some programs write it into files
   RawOpenBsd = 14,  // DLT_RAW on OpenBSD
+  PppHdlc = 50,
+  Pppoe = 51,
   Raw = 101,
+  CiscoHdlc = 104,
+  Ieee80211 = 105,
+  FrameRelay = 107,
+  Loop = 108,  // OpenBSD's loopback, big-endian
   LinuxCooked = 113,
+  Radiotap = 127,
+  ArcnetLinux = 129,
+  PppPppd = 166,
+  Ppi = 192,
+  PppWithDirection = 204,
+  CiscoHdlcWithDirection = 205,
+  FrameRelayWithDirection = 206,
+  Ipnet = 226,
   Ipv4 = 228,
   Ipv6 = 229,
+  Nflog = 239,
+  IpOverInfiniband = 242,
+  Pktap = 258,
   LinuxCooked2 = 276,
   // None of files: a ring without link headers had it, and the kernel says that it is not IP.
   NotIp = UINT32_MAX,
@@ -24,13 +45,34 @@ enum class LinkType : uint32_t {
 
 [[nodiscard]] constexpr bool is_decoded(LinkType link_type) {
   switch (link_type) {
+    case LinkType::Null:
     case LinkType::Ethernet:
+    case LinkType::Arcnet:
+    case LinkType::Ppp:
+    case LinkType::Fddi:
     case LinkType::RawBsd:
     case LinkType::RawOpenBsd:
+    case LinkType::PppHdlc:
+    case LinkType::Pppoe:
     case LinkType::Raw:
+    case LinkType::CiscoHdlc:
+    case LinkType::Ieee80211:
+    case LinkType::FrameRelay:
+    case LinkType::Loop:
     case LinkType::LinuxCooked:
+    case LinkType::Radiotap:
+    case LinkType::ArcnetLinux:
+    case LinkType::PppPppd:
+    case LinkType::Ppi:
+    case LinkType::PppWithDirection:
+    case LinkType::CiscoHdlcWithDirection:
+    case LinkType::FrameRelayWithDirection:
+    case LinkType::Ipnet:
     case LinkType::Ipv4:
     case LinkType::Ipv6:
+    case LinkType::Nflog:
+    case LinkType::IpOverInfiniband:
+    case LinkType::Pktap:
     case LinkType::LinuxCooked2:
     case LinkType::NotIp: return true;
   }

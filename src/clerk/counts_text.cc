@@ -171,6 +171,7 @@ std::string format_counts(const LedgerCounts& counts, const SinkCounts& sinks) {
       .if_any("records_lost", sinks.records_lost)
       .if_any("packets_filtered", packets.filtered)
       .if_any("tcp_flags_missing", packets.tcp_flags_missing)
+      .if_any("packets_decapsulated", packets.decapsulated)
       .if_any("super_packets", packets.super_packets)
       .if_any("fragments_orphaned", counts.fragments_orphaned)
       .if_any("clock_jumps", counts.clock_jumps)

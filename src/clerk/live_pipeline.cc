@@ -59,7 +59,7 @@ void push(auto& queue, auto value) {
 class LivePipeline::Capture {
  public:
   Capture(LivePipeline& pipeline, Lane& lane)
-      : pipeline_(pipeline), lane_(lane), meter_(pipeline.hash_) {
+      : pipeline_(pipeline), lane_(lane), meter_(pipeline.hash_, pipeline.options_.tunnels) {
     const bool taken = lane.empty.try_pop(delta_);
     CHECK(taken);
   }

@@ -179,7 +179,9 @@ Result<int> read_files(const Options& options) {
   {
     std::optional<Progress> progress;
     if (for_people) progress.emplace(*source);
-    FilePipeline(*source, ledger, hash, options.threads, options.mtu.value_or(kEthernetMtu)).run();
+    FilePipeline(*source, ledger, hash, options.threads, options.tunnels,
+                 options.mtu.value_or(kEthernetMtu))
+        .run();
   }
   for (const Error& error : source->errors())
     spdlog::error("{}", error.message);
@@ -229,6 +231,7 @@ Result<int> capture_live(const Options& options) {
   };
   LivePipeline(std::move(sources), ledger, hash, stop,
                {.idle_timeout_ns = options.idle_timeout_ns,
+                .tunnels = options.tunnels,
                 .cpus = options.cpus,
                 .mtu = options.mtu,
                 .now_ns = wall_clock_ns,

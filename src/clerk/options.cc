@@ -63,6 +63,7 @@ struct Raw {
   std::string time_unit = "ns";
   std::string fanout = "hash";
   std::string cpus;
+  std::string decapsulate;
   std::string asns_csv;
   std::string asn_db;
   std::string log_level = "info";
@@ -178,6 +179,12 @@ void add_flow_flags(CLI::App& app, Options& options, Raw& raw) {
                  "idle timeout: a flow without packets for this long is reported")
       ->type_name("S")
       ->capture_default_str();
+  app.add_option(
+         "--decapsulate", raw.decapsulate,
+         fmt::format("look into these tunnels and count what they hold: all, or some of\n{}\n"
+                     "[none: by the outer header]",
+                     tunnel_names()))
+      ->type_name("LIST");
   app.add_option("--flows_max", options.flows_max,
                  "the most flows held at once; memory is bounded by it")
       ->type_name("N")
@@ -231,6 +238,12 @@ Result<ipfix::TimeUnit> time_unit(std::string_view text) {
   if (text == "us") return ipfix::TimeUnit::Microseconds;
   if (text == "ms") return ipfix::TimeUnit::Milliseconds;
   return fail("--timestamps {}: choose ns, us or ms", text);
+}
+
+Result<TunnelSet> tunnels(std::string_view list) {
+  auto tunnels = parse_tunnels(list);
+  if (!tunnels) return fail("--decapsulate: {}", tunnels.error().message);
+  return tunnels;
 }
 
 Result<Fanout> fanout(std::string_view text) {
@@ -297,6 +310,7 @@ Result<void> finish(const Raw& raw, Options& options) {
       TRY(timeout("--upload_every_secs (--active_timeout)", raw.active_seconds));
   options.idle_timeout_ns = TRY(timeout("--flow_timeout_secs (--idle_timeout)", raw.idle_seconds));
   options.time_unit = TRY(time_unit(raw.time_unit));
+  if (!raw.decapsulate.empty()) options.tunnels = TRY(tunnels(raw.decapsulate));
   options.asns = TRY(asn_file(raw));
   options.log_level = TRY(parse_log_level(raw.log_level));
   return finish_capture(raw, options);

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <utility>
 
-#include "decode/byte_reader.h"
 #include "decode/link.h"
 #include "decode/network.h"
+#include "decode/shims.h"
 #include "decode/transport.h"
+#include "decode/tunnel.h"
+#include "decode/wire.h"
 
 namespace clerk {
 
@@ -49,18 +51,52 @@ std::string_view explain(Stop stop) {
   std::unreachable();
 }
 
-Stop decode(const Packet& packet, TunnelSet /*tunnels*/, Headers& headers, LayerTrace* /*trace*/) {
-  ByteReader reader(packet.data, packet.captured_octets);
-  Stop stop = find_network_header(packet, reader, headers);
-  const uint32_t wire_octets = octets_left_on_wire(packet, reader);
-  const size_t captured_octets = reader.left();
-  headers.octets = UINT32_MAX;  // until the IP header tells
-  if (stop == Stop::Done) stop = decode_network(reader, wire_octets, headers);
-  if (stop == Stop::Done) stop = decode_transport(reader, headers);
-  // What is missing was cut by the capture, unless all that the wire had of the packet is there;
-  // padding behind the IP length is no part of it.
-  const bool cut = captured_octets < std::min(wire_octets, headers.octets);
-  return stop == Stop::Truncated && !cut ? Stop::Malformed : stop;
+namespace {
+
+// The IP packet at the walk's reader, behind what `next` announced.
+Stop decode_ip(Next next, Length length, Walk& walk) {
+  Stop stop = follow_shims(next, walk);
+  if (stop == Stop::Done) stop = decode_network(walk, length);
+  if (stop == Stop::Done) stop = decode_transport(walk);
+  return stop;
+}
+
+// Replaces what was decoded by what it holds, as often as there is a tunnel. What does not prove to
+// be one leaves the headers as they are.
+Stop decapsulate(TunnelSet tunnels, Walk& walk) {
+  Headers outer = walk.headers;
+  for (int tunnel = 0;; ++tunnel) {
+    const Next next = enter_tunnel(tunnels, walk);
+    Stop stop = next.stop;
+    if (stop == Stop::Done) stop = decode_ip(next, Length::Fits, walk);
+    if (stop == Stop::Done && tunnel == kTunnelsMax) return Stop::DepthLimit;
+    if (stop == Stop::Truncated || stop == Stop::DepthLimit) return stop;
+    if (stop != Stop::Done) break;
+    walk.headers.decapsulated = true;
+    outer = walk.headers;
+  }
+  walk.headers = outer;
+  return Stop::Done;
+}
+
+}  // namespace
+
+Stop decode(const Packet& packet, TunnelSet tunnels, Headers& headers, LayerTrace* trace) {
+  const uint32_t wire_octets = std::max(packet.wire_octets, packet.captured_octets);
+  Walk walk{.reader = {packet.data, packet.captured_octets, wire_octets - packet.captured_octets},
+            .headers = headers,
+            .begin = packet.data,
+            .trace = trace,
+            .tagged = packet.stripped_vlan_id != kNoVlanTag};
+  headers.vlan_id = walk.tagged ? packet.stripped_vlan_id : uint16_t{0};
+  headers.decapsulated = false;
+  headers.link = {
+      .source = nullptr, .destination = nullptr, .ether_type = 0, .octets = wire_octets};
+  if (walk.tagged) headers.link.octets += wire::kVlanOctets;  // it was there
+  const Next next = read_link_header(packet.link_type, walk);
+  const Stop stop = decode_ip(next, Length::Any, walk);
+  if (stop != Stop::Done || tunnels.empty()) return stop;
+  return decapsulate(tunnels, walk);
 }
 
 }  // namespace clerk

@@ -24,7 +24,7 @@ struct LinkHeaders {
   const uint8_t* source;       // MAC address, 6 octets within the packet; null where there is none
   const uint8_t* destination;  // likewise
   uint16_t ether_type;         // the last one on the way; 0 where something else announced the rest
-  uint32_t octets;             // of the frame on the wire, from its link header on
+  uint32_t octets;             // of the frame on the wire, with its link header
 };
 
 struct Headers {

@@ -1,175 +1,307 @@
 #include "decode/link.h"
 
+#include <optional>
+
+#include "decode/shims.h"
 #include "decode/wire.h"
+#include "decode/wlan.h"
 
 namespace clerk {
 namespace {
 
 using namespace wire;
 
-// What one header said about the next.
-struct Next {
-  Stop stop;
-  uint16_t ether_type;
+template <std::unsigned_integral T>
+T load_little_endian(const ByteReader& reader, size_t at) {
+  return std::byteswap(reader.load<T>(at));
+}
+
+// An EtherType that stands where no length can.
+Next plain_ether_type(uint16_t type) {
+  return type < ether_type::kMin ? stops(Stop::NonIp) : announces(type);
+}
+
+Next ethernet(Walk& walk) {
+  if (walk.reader.has(kEthernetOctets)) {
+    walk.headers.link.destination = walk.reader.position();
+    walk.headers.link.source = walk.reader.position() + kMacOctets;
+  }
+  return read_ethernet(walk);
+}
+
+struct LinuxCooked {
+  size_t octets;
+  size_t hardware_at;
+  size_t address_at;
+  size_t protocol_at;
 };
+constexpr LinuxCooked kCooked{kLinuxCookedOctets, kLinuxCookedHardwareAt, kLinuxCookedAddressAt,
+                              kLinuxCookedProtocolAt};
+constexpr LinuxCooked kCooked2{kLinuxCooked2Octets, kLinuxCooked2HardwareAt, kLinuxCooked2AddressAt,
+                               kLinuxCooked2ProtocolAt};
 
-Next ethernet(ByteReader& reader) {
-  if (!reader.has(kEthernetOctets)) return {Stop::Truncated, 0};
-  const auto type = reader.load<uint16_t>(kEthernetTypeAt);
-  reader.skip(kEthernetOctets);
-  return {Stop::Done, type};
+Next linux_cooked(const LinuxCooked& layout, Walk& walk) {
+  ByteReader& reader = walk.reader;
+  if (!reader.has(layout.octets)) return stops(reader.missing(layout.octets));
+  const auto hardware = reader.load<uint16_t>(layout.hardware_at);
+  const auto type = reader.load<uint16_t>(layout.protocol_at);
+  walk.note("Linux cooked", layout.octets, "ARPHRD {}, type {:#06x}", hardware, type);
+  walk.headers.link.source = reader.position() + layout.address_at;
+  reader.skip(layout.octets);
+  if (hardware == kHardwareNetlink) return stops(Stop::NonIp);
+  return type == kLinuxCookedLlc ? announces(next::kLlc) : plain_ether_type(type);
 }
 
-Next linux_cooked(ByteReader& reader, size_t octets, size_t hardware_at, size_t protocol_at) {
-  if (!reader.has(octets)) return {Stop::Truncated, 0};
-  const bool netlink = reader.load<uint16_t>(hardware_at) == kHardwareNetlink;
-  const auto type = reader.load<uint16_t>(protocol_at);
-  reader.skip(octets);
-  return {netlink ? Stop::NonIp : Stop::Done, type};
-}
-
-// Raw IP tells its version only in its own first four bits.
-Next raw(const ByteReader& reader) {
-  if (!reader.has(1)) return {Stop::Truncated, 0};
-  switch (reader.octet(0) >> 4) {
-    case 4: return {Stop::Done, ether_type::kIpv4};
-    case 6: return {Stop::Done, ether_type::kIpv6};
-    default: return {Stop::NonIp, 0};
+// The families that systems give to IPv6.
+bool is_ipv6_family(uint32_t family) {
+  switch (family) {
+    case 10:
+    case 23:
+    case 24:
+    case 26:
+    case 28:
+    case 30: return true;
+    default: return false;
   }
 }
 
-Next link_header(LinkType link_type, ByteReader& reader) {
-  switch (link_type) {
-    case LinkType::Ethernet: return ethernet(reader);
-    case LinkType::LinuxCooked:
-      return linux_cooked(reader, kLinuxCookedOctets, kLinuxCookedHardwareAt,
-                          kLinuxCookedProtocolAt);
-    case LinkType::LinuxCooked2:
-      return linux_cooked(reader, kLinuxCooked2Octets, kLinuxCooked2HardwareAt,
-                          kLinuxCooked2ProtocolAt);
-    case LinkType::RawBsd:
-    case LinkType::RawOpenBsd:
-    case LinkType::Raw: return raw(reader);
-    case LinkType::Ipv4: return {Stop::Done, ether_type::kIpv4};
-    case LinkType::Ipv6: return {Stop::Done, ether_type::kIpv6};
-    case LinkType::NotIp: return {Stop::NonIp, 0};
-  }
-  return {Stop::LinkType, 0};
+std::optional<uint16_t> ether_type_of_family(uint32_t family) {
+  if (family == kFamilyIpv4) return ether_type::kIpv4;
+  if (is_ipv6_family(family)) return ether_type::kIpv6;
+  return std::nullopt;
 }
 
-bool is_vlan_tag(uint16_t type) {
-  return type == ether_type::kVlan || type == ether_type::kServiceVlan ||
-         type == ether_type::kVlan9100 || type == ether_type::kVlan9200 ||
-         type == ether_type::kVlan9300;
+Next loopback(Walk& walk, bool either_order) {
+  ByteReader& reader = walk.reader;
+  if (!reader.has(kLoopbackOctets)) return stops(reader.missing(kLoopbackOctets));
+  const auto family = reader.load<uint32_t>(0);
+  walk.note("loopback", kLoopbackOctets, "family {:#010x}", family);
+  reader.skip(kLoopbackOctets);
+  auto type = ether_type_of_family(family);
+  if (!type && either_order) type = ether_type_of_family(std::byteswap(family));
+  return type ? announces(*type) : stops(Stop::NonIp);
 }
 
-// Which of the layers looked through an EtherType announces.
-enum class Shim : uint8_t { None, Vlan, Mpls };
-
-Shim shim_of(uint16_t type) {
-  if (is_vlan_tag(type)) return Shim::Vlan;
-  if (type == ether_type::kMpls || type == ether_type::kMplsMulticast) return Shim::Mpls;
-  return Shim::None;
-}
-
-// Counts the shims of a packet and remembers its outermost tag.
-struct ShimState {
-  int followed = 0;
-  bool tagged = false;
-};
-
-Next vlan_tag(ByteReader& reader, ShimState& state, Headers& headers) {
-  if (!reader.has(kVlanOctets)) return {Stop::Truncated, 0};
-  if (!state.tagged) headers.vlan_id = reader.load<uint16_t>(0) & kVlanIdMask;
-  state.tagged = true;
+Next cisco_hdlc(Walk& walk) {
+  ByteReader& reader = walk.reader;
+  if (!reader.has(kCiscoHdlcOctets)) return stops(reader.missing(kCiscoHdlcOctets));
   const auto type = reader.load<uint16_t>(2);
-  reader.skip(kVlanOctets);
-  return {Stop::Done, type};
+  walk.note("Cisco HDLC", kCiscoHdlcOctets, "type {:#06x}", type);
+  reader.skip(kCiscoHdlcOctets);
+  return plain_ether_type(type);
 }
 
-// Whether an IP header at `reader` agrees with itself and with what is left of the packet on the
-// wire.
-bool is_plausible_ip(const ByteReader& reader, uint32_t wire_octets) {
-  if (!reader.has(1)) return false;
-  const unsigned version = reader.octet(0) >> 4;
-  if (version == 4 && reader.has(kIpv4LengthAt + 2)) {
-    const unsigned header_octets = (reader.octet(0) & 0x0fU) * 4;
-    const auto total_octets = reader.load<uint16_t>(kIpv4LengthAt);
-    return header_octets >= kIpv4OctetsMin && header_octets <= total_octets &&
-           total_octets <= wire_octets;
+Next ppp_or_cisco_hdlc(Walk& walk) {
+  if (!walk.reader.has(1)) return stops(walk.reader.missing(1));
+  const uint8_t first = walk.reader.octet(0);
+  return first == kCiscoHdlcUnicast || first == kCiscoHdlcMulticast ? cisco_hdlc(walk)
+                                                                    : read_ppp(walk);
+}
+
+// pppd puts the direction in the place of the first octet of `ff 03`.
+Next ppp_of_pppd(Walk& walk) {
+  if (!walk.reader.has(kPppHdlcOctets)) return stops(walk.reader.missing(kPppHdlcOctets));
+  walk.note("direction", kPppHdlcOctets, "{}", walk.reader.octet(0));
+  walk.reader.skip(kPppHdlcOctets);
+  return read_ppp(walk);
+}
+
+template <typename Read>
+Next behind_direction(Walk& walk, Read read) {
+  if (!walk.reader.has(1)) return stops(walk.reader.missing(1));
+  walk.note("direction", 1, "{}", walk.reader.octet(0));
+  walk.reader.skip(1);
+  return read(walk);
+}
+
+// Its address ends with the first odd octet.
+Next frame_relay(Walk& walk) {
+  ByteReader& reader = walk.reader;
+  size_t address = 1;
+  for (;; ++address) {
+    if (!reader.has(address)) return stops(reader.missing(address));
+    if ((reader.octet(address - 1) & 1) != 0) break;
+    if (address == kFrameRelayAddressMax) return stops(Stop::Malformed);
   }
-  return version == 6 && reader.has(kIpv6LengthAt + 2) &&
-         reader.load<uint16_t>(kIpv6LengthAt) + kIpv6Octets <= wire_octets;
+  if (address < kFrameRelayAddressMin) return stops(Stop::Malformed);
+  if (!reader.has(address + 2)) return stops(reader.missing(address + 2));
+  walk.note("Frame Relay", address, "");
+  reader.skip(address);
+  if (reader.octet(0) != kUnnumberedInformation) {
+    const auto type = reader.load<uint16_t>(0);
+    reader.skip(2);
+    return plain_ether_type(type);
+  }
+  reader.skip(1);
+  if (reader.octet(0) == nlpid::kPadding) reader.skip(1);
+  if (!reader.has(1)) return stops(reader.missing(1));
+  const uint8_t protocol = reader.octet(0);
+  walk.note("NLPID", 1, "{:#04x}", protocol);
+  reader.skip(1);
+  switch (protocol) {
+    case nlpid::kIpv4: return announces(ether_type::kIpv4);
+    case nlpid::kIpv6: return announces(ether_type::kIpv6);
+    case nlpid::kSnap: return read_snap(walk);
+    default: return stops(Stop::NonIp);
+  }
 }
 
-// Whether an Ethernet header at `reader` leads to such an IP header, also behind tags.
-bool leads_to_plausible_ip(ByteReader reader, uint32_t wire_octets) {
-  const size_t before = reader.left();
-  Next next = ethernet(reader);
-  ShimState ignored;
-  Headers unused;
-  while (next.stop == Stop::Done && is_vlan_tag(next.ether_type))
-    next = vlan_tag(reader, ignored, unused);
-  const bool is_ip = next.ether_type == ether_type::kIpv4 || next.ether_type == ether_type::kIpv6;
-  const auto passed = static_cast<uint32_t>(before - reader.left());
-  return next.stop == Stop::Done && is_ip && raw(reader).ether_type == next.ether_type &&
-         passed <= wire_octets && is_plausible_ip(reader, wire_octets - passed);
+Next fddi(Walk& walk) {
+  ByteReader& reader = walk.reader;
+  if (!reader.has(kFddiOctets)) return stops(reader.missing(kFddiOctets));
+  const bool is_llc = (reader.octet(0) & kFddiKindMask) == kFddiLlc;
+  walk.note("FDDI", kFddiOctets, "frame control {:#04x}", reader.octet(0));
+  walk.headers.link.destination = reader.position() + 1;
+  walk.headers.link.source = reader.position() + 1 + kMacOctets;
+  reader.skip(kFddiOctets);
+  return is_llc ? announces(next::kLlc) : stops(Stop::NonIp);
 }
 
-// Whether an EtherType that is followed stands where an Ethernet header at `reader` would have it.
-bool has_known_ether_type(const ByteReader& reader) {
-  if (!reader.has(kEthernetOctets)) return false;
-  const auto type = reader.load<uint16_t>(kEthernetTypeAt);
-  return type == ether_type::kIpv4 || type == ether_type::kIpv6 || shim_of(type) != Shim::None;
+// The header that RFC 1201 puts behind the protocol. Only the first part of a split packet has the
+// IP header, and an odd flag.
+Stop arcnet_split(ByteReader& reader, bool may_be_exception) {
+  if (!reader.has(1)) return reader.missing(1);
+  if (may_be_exception && reader.octet(0) == kArcnetException) {
+    if (!reader.has(kArcnetExceptionOctets)) return reader.missing(kArcnetExceptionOctets);
+    reader.skip(kArcnetExceptionOctets);
+  }
+  if (!reader.has(kArcnetSplitOctets)) return reader.missing(kArcnetSplitOctets);
+  const uint8_t flag = reader.octet(0);
+  reader.skip(kArcnetSplitOctets);
+  return flag == 0 || (flag & 1) != 0 ? Stop::Done : Stop::NonIp;
 }
 
-// No EtherType follows a label stack. Four first bits of 0 are a pseudowire's control word in front
-// of an Ethernet frame. Otherwise there is an Ethernet frame, whose address may look like an IP
-// header, or IP, whose address may look like an EtherType: the one that holds together. Anything
-// else is not guessed at.
-Next below_labels(ByteReader& reader, uint32_t wire_octets) {
-  if (!reader.has(1)) return {Stop::Truncated, 0};
-  ByteReader behind_control_word = reader;
-  if (reader.octet(0) >> 4 == 0 && reader.has(kControlWordOctets)) {
-    behind_control_word.skip(kControlWordOctets);
-    if (has_known_ether_type(behind_control_word)) {
-      reader = behind_control_word;
-      return ethernet(reader);
+Next arcnet_packet(Walk& walk, size_t protocol_at) {
+  ByteReader& reader = walk.reader;
+  if (!reader.has(protocol_at + 1)) return stops(reader.missing(protocol_at + 1));
+  const uint8_t protocol = reader.octet(protocol_at);
+  walk.note("ARCNET", protocol_at + 1, "protocol {}", protocol);
+  reader.skip(protocol_at + 1);
+  if (protocol == arcnet::kIpv4Rfc1051) return announces(ether_type::kIpv4);
+  if (protocol != arcnet::kIpv4 && protocol != arcnet::kIpv6) return stops(Stop::NonIp);
+  const Stop stop = arcnet_split(reader, protocol_at == kArcnetProtocolAt);
+  if (stop != Stop::Done) return stops(stop);
+  return announces(protocol == arcnet::kIpv4 ? ether_type::kIpv4 : ether_type::kIpv6);
+}
+
+Next ip_over_infiniband(Walk& walk) {
+  ByteReader& reader = walk.reader;
+  if (!reader.has(kInfinibandOctets)) return stops(reader.missing(kInfinibandOctets));
+  const auto type = reader.load<uint16_t>(kInfinibandTypeAt);
+  walk.note("InfiniBand", kInfinibandOctets, "type {:#06x}", type);
+  reader.skip(kInfinibandOctets);
+  return plain_ether_type(type);
+}
+
+Next ipnet(Walk& walk) {
+  ByteReader& reader = walk.reader;
+  if (!reader.has(kIpnetOctets)) return stops(reader.missing(kIpnetOctets));
+  const uint8_t family = reader.octet(1);
+  walk.note("IPNET", kIpnetOctets, "family {}", family);
+  reader.skip(kIpnetOctets);
+  if (family == kIpnetIpv4) return announces(ether_type::kIpv4);
+  return family == kIpnetIpv6 ? announces(ether_type::kIpv6) : stops(Stop::NonIp);
+}
+
+// The lengths and types of attributes are in the byte order of the machine that captured; a type is
+// small, so that it tells which.
+Next nflog(Walk& walk) {
+  ByteReader& reader = walk.reader;
+  if (!reader.has(kNflogOctets)) return stops(reader.missing(kNflogOctets));
+  if (reader.octet(1) != 0) return stops(Stop::Malformed);
+  const uint8_t family = reader.octet(0);
+  walk.note("NFLOG", kNflogOctets, "family {}", family);
+  reader.skip(kNflogOctets);
+  for (;;) {
+    if (!reader.has(kNflogAttributeOctets)) return stops(reader.missing(kNflogAttributeOctets));
+    const bool big_endian = reader.octet(2) == 0 && reader.octet(3) != 0;
+    const size_t octets =
+        big_endian ? reader.load<uint16_t>(0) : load_little_endian<uint16_t>(reader, 0);
+    const auto type =
+        big_endian ? reader.load<uint16_t>(2) : load_little_endian<uint16_t>(reader, 2);
+    if (octets < kNflogAttributeOctets) return stops(Stop::Malformed);
+    if (type == kNflogPayload) {
+      reader.limit(octets);
+      reader.skip(kNflogAttributeOctets);
+      break;
     }
+    const size_t padded = (octets + 3) / 4 * 4;
+    if (!reader.has(padded)) return stops(reader.missing(padded));
+    reader.skip(padded);
   }
-  if (leads_to_plausible_ip(reader, wire_octets)) return ethernet(reader);
-  if (is_plausible_ip(reader, wire_octets)) return raw(reader);
-  if (has_known_ether_type(reader)) return ethernet(reader);
-  const bool short_of_all = !reader.has(kControlWordOctets + kEthernetOctets);
-  return {short_of_all ? Stop::Truncated : Stop::NonIp, 0};
+  if (family == kNflogIpv4) return announces(ether_type::kIpv4);
+  return family == kNflogIpv6 ? announces(ether_type::kIpv6) : stops(Stop::NonIp);
 }
 
-Next mpls_label(ByteReader& reader, uint32_t wire_octets) {
-  if (!reader.has(kMplsOctets)) return {Stop::Truncated, 0};
-  const bool bottom = (reader.load<uint32_t>(0) & kMplsBottomBit) != 0;
-  reader.skip(kMplsOctets);
-  if (!bottom) return {Stop::Done, ether_type::kMpls};
-  return below_labels(reader, wire_octets - static_cast<uint32_t>(kMplsOctets));
+Next wrapped(LinkType link_type, Walk& walk) {
+  const bool wraps_again = link_type == LinkType::Ppi || link_type == LinkType::Pktap;
+  return wraps_again ? stops(Stop::LinkType) : read_link_header(link_type, walk);
+}
+
+Next ppi(Walk& walk) {
+  ByteReader& reader = walk.reader;
+  if (!reader.has(kPpiOctets)) return stops(reader.missing(kPpiOctets));
+  const size_t octets = load_little_endian<uint16_t>(reader, 2);
+  const LinkType link_type{load_little_endian<uint32_t>(reader, 4)};
+  if (reader.octet(0) != 0 || octets < kPpiOctets) return stops(Stop::Malformed);
+  if (!reader.has(octets)) return stops(reader.missing(octets));
+  walk.note("PPI", octets, "link type {}", static_cast<uint32_t>(link_type));
+  reader.skip(octets);
+  walk.headers.link.octets = static_cast<uint32_t>(reader.left_on_wire());
+  return wrapped(link_type, walk);
+}
+
+Next pktap(Walk& walk) {
+  ByteReader& reader = walk.reader;
+  if (!reader.has(kPktapOctetsMin)) return stops(reader.missing(kPktapOctetsMin));
+  const size_t octets = load_little_endian<uint32_t>(reader, 0);
+  const auto record = load_little_endian<uint32_t>(reader, 4);
+  const LinkType link_type{load_little_endian<uint32_t>(reader, 8)};
+  if (octets < kPktapOctetsMin) return stops(Stop::Malformed);
+  if (record != kPktapPacket) return stops(Stop::NonIp);
+  if (!reader.has(octets)) return stops(reader.missing(octets));
+  walk.note("PKTAP", octets, "link type {}", static_cast<uint32_t>(link_type));
+  reader.skip(octets);
+  walk.headers.link.octets = static_cast<uint32_t>(reader.left_on_wire());
+  return wrapped(link_type, walk);
 }
 
 }  // namespace
 
-Stop find_network_header(const Packet& packet, ByteReader& reader, Headers& headers) {
-  ShimState state{.tagged = packet.stripped_vlan_id != kNoVlanTag};
-  headers.vlan_id = state.tagged ? packet.stripped_vlan_id : uint16_t{0};
-  Next next = link_header(packet.link_type, reader);
-  while (next.stop == Stop::Done) {
-    if (next.ether_type == ether_type::kIpv4 || next.ether_type == ether_type::kIpv6) {
-      headers.version = next.ether_type == ether_type::kIpv4 ? IpVersion::V4 : IpVersion::V6;
-      return Stop::Done;
-    }
-    const Shim shim = shim_of(next.ether_type);
-    if (shim == Shim::None) return Stop::NonIp;
-    if (++state.followed > kShimsMax) return Stop::DepthLimit;
-    next = shim == Shim::Vlan ? vlan_tag(reader, state, headers)
-                              : mpls_label(reader, octets_left_on_wire(packet, reader));
+Next read_link_header(LinkType link_type, Walk& walk) {
+  switch (link_type) {
+    case LinkType::Ethernet: return ethernet(walk);
+    case LinkType::RawBsd:
+    case LinkType::RawOpenBsd:
+    case LinkType::Raw: return announces(next::kRawIp);
+    case LinkType::Ipv4: return announces(ether_type::kIpv4);
+    case LinkType::Ipv6: return announces(ether_type::kIpv6);
+    case LinkType::LinuxCooked: return linux_cooked(kCooked, walk);
+    case LinkType::LinuxCooked2: return linux_cooked(kCooked2, walk);
+    case LinkType::Null: return loopback(walk, true);
+    case LinkType::Loop: return loopback(walk, false);
+    case LinkType::Ppp:
+    case LinkType::PppHdlc: return ppp_or_cisco_hdlc(walk);
+    case LinkType::PppPppd: return ppp_of_pppd(walk);
+    case LinkType::PppWithDirection: return behind_direction(walk, ppp_or_cisco_hdlc);
+    case LinkType::Pppoe: return announces(ether_type::kPppoeSession);
+    case LinkType::CiscoHdlc: return cisco_hdlc(walk);
+    case LinkType::CiscoHdlcWithDirection: return behind_direction(walk, cisco_hdlc);
+    case LinkType::FrameRelay: return frame_relay(walk);
+    case LinkType::FrameRelayWithDirection: return behind_direction(walk, frame_relay);
+    case LinkType::Fddi: return fddi(walk);
+    case LinkType::Ieee80211: return read_wlan(walk, false);
+    case LinkType::Radiotap: return read_radiotap(walk);
+    case LinkType::Arcnet: return arcnet_packet(walk, kArcnetProtocolAt);
+    case LinkType::ArcnetLinux: return arcnet_packet(walk, kArcnetLinuxProtocolAt);
+    case LinkType::IpOverInfiniband: return ip_over_infiniband(walk);
+    case LinkType::Ipnet: return ipnet(walk);
+    case LinkType::Nflog: return nflog(walk);
+    case LinkType::Ppi: return ppi(walk);
+    case LinkType::Pktap: return pktap(walk);
+    case LinkType::NotIp: return stops(Stop::NonIp);
   }
-  return next.stop;
+  return stops(Stop::LinkType);
 }
 
 }  // namespace clerk

@@ -1,8 +1,7 @@
 // The transport header, as far as the flow key and the counters need it.
 #pragma once
 
-#include "decode/byte_reader.h"
-#include "decode/decode.h"
+#include "decode/walk.h"
 
 namespace clerk {
 
@@ -10,8 +9,8 @@ namespace clerk {
 // key: ports, or ICMP's type and code.
 [[nodiscard]] bool has_transport_key(IpVersion version, uint8_t protocol);
 
-// Sets ports, ICMP type and code and TCP flags from `reader`, which stands behind the IP header and
-// ends with the IP packet. Later fragments get none of them.
-[[nodiscard]] Stop decode_transport(const ByteReader& reader, Headers& headers);
+// Sets ports, ICMP type and code and TCP flags from the walk's reader, which stands behind the IP
+// header, ends with the IP packet, and stays where it is. Later fragments get none of them.
+[[nodiscard]] Stop decode_transport(Walk& walk);
 
 }  // namespace clerk

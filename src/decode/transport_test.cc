@@ -141,7 +141,8 @@ TEST(Transport, AnIpLengthWithoutRoomForPortsIsMalformedEvenIfPaddingWasCut) {
   const auto octets = frame().ipv4().protocol(protocol::kUdp).payload(3).pad_to(60).build();
   EXPECT_EQ(decode_cut(octets, 59).stop, Stop::Malformed);
   EXPECT_EQ(decode_cut(octets, kTransportAt + 3).stop, Stop::Malformed);
-  EXPECT_EQ(decode_cut(octets, kTransportAt + 2).stop, Stop::Truncated);
+  EXPECT_EQ(decode_cut(octets, kTransportAt).stop, Stop::Malformed);
+  EXPECT_EQ(decode_cut(octets, kTransportAt - 1).stop, Stop::Truncated);
 }
 
 TEST(Transport, ACaptureCutInFrontOfTheKeysEndIsTruncated) {

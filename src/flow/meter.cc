@@ -90,6 +90,7 @@ Stop count_one(MeterTable<Key>& table, const Key& key, uint64_t hash, const Head
   ++counts.metered;
   counts.octets_metered += headers.octets;
   counts.tcp_flags_missing += headers.tcp_flags_missing ? 1 : 0;
+  counts.decapsulated += headers.decapsulated ? 1 : 0;
   counts.super_packets += headers.octets > mtu ? 1 : 0;
   return Stop::Done;
 }
@@ -108,8 +109,8 @@ CLERK_ALWAYS_INLINE Meter::Keyed<Key> Meter::keyed(const Headers& headers,
 void Meter::decode_all(std::span<const Packet> packets, const Delta& delta) {
   for (size_t i = 0; i < packets.size(); ++i) {
     Pending& pending = pending_[i];
-    pending.stop =
-        packets[i].time_ns < kTimeEnd ? decode(packets[i], {}, pending.headers) : Stop::BadTime;
+    pending.stop = packets[i].time_ns < kTimeEnd ? decode(packets[i], tunnels_, pending.headers)
+                                                 : Stop::BadTime;
     if (pending.stop != Stop::Done) continue;
     if (pending.headers.version == IpVersion::V4) {
       pending.ipv4 = keyed<Ipv4Key>(pending.headers, delta.ipv4);

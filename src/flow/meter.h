@@ -20,9 +20,10 @@ class Meter {
  public:
   static constexpr uint32_t kBatchMax = 32;
 
-  // The hash must be the ledger's. It outlives the meter. IP packets longer than `mtu` octets did
-  // not come over the link as they are and are counted as super packets.
-  explicit Meter(const KeyedHash& hash, uint32_t mtu = kEthernetMtu) : hash_(hash), mtu_(mtu) {}
+  // Looks into `tunnels`. IP packets longer than `mtu` octets did not come over the link as they are
+  // and are counted as super packets. The hash must be the ledger's. It outlives the meter.
+  explicit Meter(const KeyedHash& hash, TunnelSet tunnels = {}, uint32_t mtu = kEthernetMtu)
+      : hash_(hash), tunnels_(tunnels), mtu_(mtu) {}
 
   // For the packets to come.
   void set_mtu(uint32_t mtu) { mtu_ = mtu; }
@@ -54,6 +55,7 @@ class Meter {
   Keyed<Key> keyed(const Headers& headers, const MeterTable<Key>& table) const;
 
   const KeyedHash& hash_;
+  TunnelSet tunnels_;
   uint32_t mtu_;
   std::array<Pending, kBatchMax> pending_;
 };

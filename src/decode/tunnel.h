@@ -1,0 +1,16 @@
+// Tunnels: IP packets that hold other packets.
+#pragma once
+
+#include "decode/walk.h"
+
+namespace clerk {
+
+// Tunnels inside one another that are followed in one packet.
+inline constexpr int kTunnelsMax = 8;
+
+// What the IP packet that was just decoded holds, if it is one of `tunnels` and its tunnel header
+// validates. The walk stands behind the IP header, and then behind the tunnel's. Otherwise it says
+// Stop::NonIp, or Truncated when only the capture lacks what would decide.
+[[nodiscard]] Next enter_tunnel(TunnelSet tunnels, Walk& walk);
+
+}  // namespace clerk
