@@ -39,12 +39,13 @@ class DatagramTable {
   static constexpr uint32_t kDatagramsMax = 32768;
 
   // The hash outlives the table.
-  explicit DatagramTable(const KeyedHash& hash)
+  explicit DatagramTable(const KeyedHash& hash, uint32_t datagrams_max = kDatagramsMax)
       : hash_(hash),
-        directory_(kDatagramsMax),
-        datagrams_(kDatagramsMax),
-        order_(kDatagramsMax, kLists),
-        waiting_(kDatagramsMax) {}
+        datagrams_max_(datagrams_max),
+        directory_(datagrams_max),
+        datagrams_(datagrams_max),
+        order_(datagrams_max, kLists),
+        waiting_(datagrams_max) {}
 
   // The transport key of the fragment's datagram, if its first fragment was seen.
   [[nodiscard]] std::optional<TransportKey> find(const Key& fragment) const {
@@ -92,7 +93,7 @@ class DatagramTable {
 
   // Whether forget_oldest() must make room before anything is added.
   [[nodiscard]] bool full() const {
-    return datagrams_held_ == kDatagramsMax || waiting_held_ == kDatagramsMax;
+    return datagrams_held_ == datagrams_max_ || waiting_held_ == datagrams_max_;
   }
 
   // Forgets the datagram begun first and gives out what waited for it. The table must not be empty.
@@ -196,7 +197,7 @@ class DatagramTable {
   }
 
   uint32_t take_datagram() {
-    CHECK(datagrams_held_ < kDatagramsMax);
+    CHECK(datagrams_held_ < datagrams_max_);
     ++datagrams_held_;
     const uint32_t free = order_.front(kFree);
     if (free == kNone) return datagrams_touched_++;
@@ -205,7 +206,7 @@ class DatagramTable {
   }
 
   uint32_t take_waiting() {
-    CHECK(waiting_held_ < kDatagramsMax);
+    CHECK(waiting_held_ < datagrams_max_);
     ++waiting_held_;
     const uint32_t free = free_waiting_;
     if (free == kNone) return waiting_touched_++;
@@ -226,6 +227,7 @@ class DatagramTable {
   }
 
   const KeyedHash& hash_;
+  uint32_t datagrams_max_;
   FlowDirectory directory_;
   LazyArray<Datagram> datagrams_;
   IndexLists order_;

@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <list>
+
+#include "flow/flow_test_support.h"
+
 namespace clerk {
 namespace {
 
@@ -42,6 +46,9 @@ uint64_t packets_waiting(const Table& table) {
 
 class DatagramTableTest : public ::testing::Test {
  protected:
+  explicit DatagramTableTest(uint32_t datagrams_max = Table::kDatagramsMax)
+      : table_(hash_, datagrams_max) {}
+
   void wait(const Fragments& fragments, uint32_t second = kStart) {
     EXPECT_TRUE(table_.wait(fragments, second));
   }
@@ -66,7 +73,7 @@ class DatagramTableTest : public ::testing::Test {
   }
 
   KeyedHash hash_;
-  Table table_{hash_};
+  Table table_;
 };
 
 TEST_F(DatagramTableTest, KnowsNothingBeforeTheFirstFragment) {
@@ -166,6 +173,123 @@ TEST_F(DatagramTableTest, IsFullWithAsManyWaitingCountsAsItsBound) {
   EXPECT_TRUE(table_.full());
   EXPECT_THAT(forget_oldest(), SizeIs(kPerDatagram));
   EXPECT_FALSE(table_.full());
+}
+
+// --- The table against a twin: a list, oldest first, that is searched from its front ---
+
+struct TwinDatagramEntry {
+  uint32_t identification;
+  uint32_t until;
+  std::optional<TransportKey> transport;
+  std::vector<std::pair<uint8_t, uint64_t>> waiting;  // DSCP and packets
+};
+
+class DatagramTwin {
+ public:
+  explicit DatagramTwin(size_t datagrams_max) : datagrams_max_(datagrams_max) {}
+
+  [[nodiscard]] bool full() const {
+    size_t waiting = 0;
+    for (const TwinDatagramEntry& datagram : datagrams_)
+      waiting += datagram.waiting.size();
+    return datagrams_.size() == datagrams_max_ || waiting == datagrams_max_;
+  }
+
+  std::optional<TransportKey> find(uint32_t identification) {
+    const auto at = at_of(identification);
+    return at == datagrams_.end() ? std::nullopt : at->transport;
+  }
+
+  std::vector<std::pair<uint8_t, uint64_t>> learn(uint32_t identification,
+                                                  const TransportKey& transport, uint32_t second) {
+    auto at = find_or_begin(identification, second);
+    if (at->transport) {
+      datagrams_.splice(datagrams_.end(), datagrams_, at);
+      at->until = second + 30;
+    }
+    at->transport = transport;
+    return std::exchange(at->waiting, {});
+  }
+
+  bool wait(uint32_t identification, uint8_t dscp, uint64_t packets, uint32_t second) {
+    auto& waiting = find_or_begin(identification, second)->waiting;
+    for (auto& [other, count] : waiting) {
+      if (other != dscp) continue;
+      count += packets;
+      return true;
+    }
+    if (waiting.size() == 16) return false;
+    waiting.emplace_back(dscp, packets);
+    return true;
+  }
+
+  std::vector<std::pair<uint8_t, uint64_t>> forget_oldest() {
+    auto orphans = std::move(datagrams_.front().waiting);
+    datagrams_.pop_front();
+    return orphans;
+  }
+
+  std::vector<std::pair<uint8_t, uint64_t>> expire(uint32_t second) {
+    std::vector<std::pair<uint8_t, uint64_t>> orphans;
+    while (!datagrams_.empty() && datagrams_.front().until <= second)
+      std::ranges::copy(forget_oldest(), std::back_inserter(orphans));
+    return orphans;
+  }
+
+ private:
+  using Datagrams = std::list<TwinDatagramEntry>;
+
+  Datagrams::iterator at_of(uint32_t identification) {
+    return std::ranges::find(datagrams_, identification, &TwinDatagramEntry::identification);
+  }
+  Datagrams::iterator find_or_begin(uint32_t identification, uint32_t second) {
+    const auto at = at_of(identification);
+    if (at != datagrams_.end()) return at;
+    return datagrams_.insert(datagrams_.end(), {identification, second + 30, {}, {}});
+  }
+
+  size_t datagrams_max_;
+  Datagrams datagrams_;
+};
+
+// What was given out, as the twin tells it.
+std::vector<std::pair<uint8_t, uint64_t>> brief(const std::vector<Fragments>& given) {
+  std::vector<std::pair<uint8_t, uint64_t>> told;
+  for (const Fragments& fragments : given)
+    told.emplace_back(fragments.key.tail.dscp, fragments.counters.packets);
+  return told;
+}
+
+class DatagramTableAndTwin : public DatagramTableTest,
+                             public ::testing::WithParamInterface<uint32_t> {
+ protected:
+  DatagramTableAndTwin() : DatagramTableTest(GetParam()) {}
+};
+INSTANTIATE_TEST_SUITE_P(Sizes, DatagramTableAndTwin, ::testing::Values(1U, 3U, 20U, 200U));
+
+TEST_P(DatagramTableAndTwin, AgreeOnAnything) {
+  Dice dice(GetParam());
+  DatagramTwin twin(GetParam());
+  uint32_t second = kStart;
+  for (int step = 0; step < 20'000; ++step) {
+    const auto identification = static_cast<uint16_t>(dice.below(2 * GetParam() + 2));
+    const auto dscp = static_cast<uint8_t>(dice.one_in(4) ? dice.below(20) : 0);
+    ASSERT_EQ(table_.full(), twin.full());
+    while (table_.full())
+      ASSERT_EQ(brief(forget_oldest()), twin.forget_oldest());
+    ASSERT_EQ(table_.find(datagram(identification, dscp)), twin.find(identification));
+    if (dice.one_in(3)) {
+      const TransportKey ports{static_cast<uint16_t>(dice.below(9)), 80, 17};
+      ASSERT_EQ(brief(learn(datagram(identification, dscp), ports, second)),
+                twin.learn(identification, ports, second));
+    } else {
+      const uint64_t packets = 1 + dice.below(3);
+      ASSERT_EQ(table_.wait(fragments(datagram(identification, dscp), packets), second),
+                twin.wait(identification, dscp, packets, second));
+    }
+    if (dice.one_in(20)) second += static_cast<uint32_t>(dice.below(12));
+    ASSERT_EQ(brief(expire(second)), twin.expire(second));
+  }
 }
 
 }  // namespace

@@ -125,7 +125,7 @@ template <typename Key>
 void Ledger::merge_fragments(const MeterEntry<Key>& entry) {
   DatagramTable<Key>& table = datagrams<Key>();
   while (table.full())
-    table.forget_oldest([this](const auto& orphan) { add_orphan<Key>(orphan); });
+    table.forget_oldest([this](const WaitingFragments<Key>& orphan) { add_orphan(orphan); });
   const FlowCounters counters = counters_of(entry);
   std::optional<TransportKey> transport = table.find(entry.key);
   if ((entry.marks & mark::kHasFirst) != 0) {
@@ -216,7 +216,8 @@ void Ledger::tick(uint32_t second) {
 
 template <typename Key>
 void Ledger::expire_datagrams(uint32_t second) {
-  datagrams<Key>().expire(second, [this](const auto& orphan) { add_orphan<Key>(orphan); });
+  datagrams<Key>().expire(second,
+                          [this](const WaitingFragments<Key>& orphan) { add_orphan(orphan); });
 }
 
 void Ledger::add_due(uint32_t record, EndReason reason) {

@@ -20,8 +20,8 @@ class Meter {
  public:
   static constexpr uint32_t kBatchMax = 32;
 
-  // Looks into `tunnels`. IP packets longer than `mtu` octets did not come over the link as they are
-  // and are counted as super packets. The hash must be the ledger's. It outlives the meter.
+  // Looks into `tunnels`. IP packets longer than `mtu` octets did not come over the link as they
+  // are and are counted as super packets. The hash must be the ledger's. It outlives the meter.
   explicit Meter(const KeyedHash& hash, TunnelSet tunnels = {}, uint32_t mtu = kEthernetMtu)
       : hash_(hash), tunnels_(tunnels), mtu_(mtu) {}
 
