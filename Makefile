@@ -33,7 +33,7 @@ fuzz: ## run every fuzzer FUZZ_SECONDS each (default: 300 s in all)
 	@scripts/install_dependencies lint
 	@scripts/fuzz
 
-coverage: ## run the tests, report the lines they reach
+coverage: ## lines of decode, capture and flow that unit tests reach; fails when src/decode is below 95 %
 	@scripts/install_dependencies test
 	@scripts/coverage
 

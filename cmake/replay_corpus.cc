@@ -1,6 +1,7 @@
 // A main for a *_fuzz.cc without libFuzzer: gives the empty input and every file of the folders
 // and files named on the command line to the fuzzer's entry point, so that each test run, with any
-// compiler, replays the corpus. A folder that does not exist holds no inputs.
+// compiler, replays the corpus. A corpus that is not there is an error, lest a test that looks at
+// nothing pass.
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -36,6 +37,10 @@ int main(int argument_count, char** arguments) {
         files.push_back(entry.path());
     } else if (std::filesystem::exists(argument)) {
       files.emplace_back(argument);
+    }
+    if (files.empty()) {
+      std::fprintf(stderr, "%s: there is no input; seeds belong there\n", argument);
+      return 1;
     }
     for (const auto& file : files)
       replay(file);

@@ -14,6 +14,24 @@ constexpr uint8_t kPayloadOctet = 0xda;
 constexpr uint8_t kPaddingOctet = 0xee;
 constexpr uint8_t kAnyProtocol = 59;  // what an IP header announces when nothing follows it
 constexpr uint8_t kBottomBit = 1;     // in the third octet of an MPLS label stack entry
+constexpr uint16_t kBridging = 0x6558;
+
+// What PPP, Frame Relay and VXLAN-GPE call that which an EtherType names.
+uint16_t ppp_protocol_of(uint16_t ether_type) {
+  switch (ether_type) {
+    case 0x0800: return 0x0021;
+    case 0x86dd: return 0x0057;
+    case 0x8847: return 0x0281;
+    default: return 0xc021;  // of the Link Control Protocol
+  }
+}
+
+uint8_t nlpid_of(uint16_t ether_type) { return ether_type == 0x0800 ? 0xcc : 0x8e; }
+
+uint8_t gpe_protocol_of(uint16_t ether_type) {
+  if (ether_type == kBridging) return 3;
+  return ether_type == 0x0800 ? 1 : 2;
+}
 
 }  // namespace
 
@@ -31,14 +49,20 @@ void PacketBuilder::put_address(int family, const std::string& text, size_t at) 
 }
 
 void PacketBuilder::announce(uint16_t ether_type, uint8_t protocol) {
-  if (announcement_ == Announcement::EtherType) put16(announcement_at_, ether_type);
-  if (announcement_ == Announcement::Protocol) octets_[announcement_at_] = protocol;
-  announcement_ = Announcement::None;
+  switch (announces_) {
+    case Announces::Nothing: break;
+    case Announces::EtherType: put16(announcement_at_, ether_type); break;
+    case Announces::Protocol: octets_[announcement_at_] = protocol; break;
+    case Announces::Ppp: put16(announcement_at_, ppp_protocol_of(ether_type)); break;
+    case Announces::Nlpid: octets_[announcement_at_] = nlpid_of(ether_type); break;
+    case Announces::Gpe: octets_[announcement_at_] = gpe_protocol_of(ether_type); break;
+  }
+  announces_ = Announces::Nothing;
   last_label_at_.reset();
 }
 
-void PacketBuilder::expect(Announcement announcement, size_t at) {
-  announcement_ = announcement;
+void PacketBuilder::expect(Announces by, size_t at) {
+  announces_ = by;
   announcement_at_ = at;
 }
 
@@ -51,13 +75,12 @@ void PacketBuilder::fill_length(std::optional<uint16_t> length, LengthField fiel
 }
 
 PacketBuilder& PacketBuilder::ethernet() {
-  constexpr uint16_t kEthernetBridging = 0x6558;
-  announce(kEthernetBridging, 143);
+  announce(kBridging, 143);
   const size_t at = append(14);
   octets_[at] = octets_[at + 6] = 0x02;  // locally administered addresses
   octets_[at + 5] = 0x02;
   octets_[at + 11] = 0x01;
-  expect(Announcement::EtherType, at + 12);
+  expect(Announces::EtherType, at + 12);
   return *this;
 }
 
@@ -65,7 +88,7 @@ PacketBuilder& PacketBuilder::linux_cooked(uint16_t hardware) {
   const size_t at = append(16);
   put16(at + 2, hardware);
   put16(at + 4, 6);
-  expect(Announcement::EtherType, at + 14);
+  expect(Announces::EtherType, at + 14);
   return *this;
 }
 
@@ -73,7 +96,7 @@ PacketBuilder& PacketBuilder::linux_cooked2(uint16_t hardware) {
   const size_t at = append(20);
   put16(at + 8, hardware);
   octets_[at + 11] = 6;
-  expect(Announcement::EtherType, at);
+  expect(Announces::EtherType, at);
   return *this;
 }
 
@@ -81,7 +104,7 @@ PacketBuilder& PacketBuilder::vlan(uint16_t id, VlanTag tag) {
   announce(tag.tpid, kAnyProtocol);
   const size_t at = append(4);
   put16(at, static_cast<uint16_t>(tag.priority << 13 | id));
-  expect(Announcement::EtherType, at + 2);
+  expect(Announces::EtherType, at + 2);
   return *this;
 }
 
@@ -125,7 +148,7 @@ PacketBuilder& PacketBuilder::ipv4(const Ipv4Header& header) {
   put_address(AF_INET, header.source, at + 12);
   put_address(AF_INET, header.destination, at + 16);
   std::fill(octets_.begin() + static_cast<ptrdiff_t>(at + 20), octets_.end(), uint8_t{1});  // no-op
-  expect(Announcement::Protocol, at + 9);
+  expect(Announces::Protocol, at + 9);
   return *this;
 }
 
@@ -139,7 +162,7 @@ PacketBuilder& PacketBuilder::ipv6(const Ipv6Header& header) {
   octets_[at + 7] = 64;
   put_address(AF_INET6, header.source, at + 8);
   put_address(AF_INET6, header.destination, at + 24);
-  expect(Announcement::Protocol, at + 6);
+  expect(Announces::Protocol, at + 6);
   return *this;
 }
 
@@ -148,7 +171,7 @@ PacketBuilder& PacketBuilder::extension(uint8_t number, size_t octets) {
   const size_t at = append(octets);
   octets_[at] = kAnyProtocol;
   octets_[at + 1] = static_cast<uint8_t>(octets / 8 - 1);
-  expect(Announcement::Protocol, at);
+  expect(Announces::Protocol, at);
   return *this;
 }
 
@@ -158,7 +181,7 @@ PacketBuilder& PacketBuilder::fragment(Ipv6FragmentHeader header) {
   octets_[at] = kAnyProtocol;
   put16(at + 2, static_cast<uint16_t>(header.offset | (header.more ? 1 : 0)));
   put32(at + 4, header.identification);
-  expect(Announcement::Protocol, at);
+  expect(Announces::Protocol, at);
   return *this;
 }
 
@@ -167,7 +190,7 @@ PacketBuilder& PacketBuilder::authentication(size_t octets) {
   const size_t at = append(octets);
   octets_[at] = kAnyProtocol;
   octets_[at + 1] = static_cast<uint8_t>(octets / 4 - 2);
-  expect(Announcement::Protocol, at);
+  expect(Announces::Protocol, at);
   return *this;
 }
 
@@ -228,6 +251,14 @@ PacketBuilder& PacketBuilder::payload(size_t octets) {
   return *this;
 }
 
+PacketBuilder& PacketBuilder::header(std::initializer_list<uint8_t> octets, Announces by,
+                                     size_t at) {
+  const size_t begin = octets_.size();
+  octets_.insert(octets_.end(), octets);
+  expect(by, begin + at);
+  return *this;
+}
+
 PacketBuilder& PacketBuilder::octets(const std::vector<uint8_t>& octets) {
   octets_.insert(octets_.end(), octets.begin(), octets.end());
   return *this;
@@ -235,6 +266,11 @@ PacketBuilder& PacketBuilder::octets(const std::vector<uint8_t>& octets) {
 
 PacketBuilder& PacketBuilder::pad_to(size_t octets) {
   padded_octets_ = octets;
+  return *this;
+}
+
+PacketBuilder& PacketBuilder::trailer(size_t octets) {
+  trailer_octets_ += octets;
   return *this;
 }
 
@@ -247,7 +283,7 @@ std::vector<uint8_t> PacketBuilder::build() const {
   std::vector<uint8_t> packet = octets_;
   for (const LengthField& field : lengths_)
     store_big_endian(&packet[field.at], static_cast<uint16_t>(octets_.size() - field.from));
-  packet.resize(std::max(packet.size(), padded_octets_), kPaddingOctet);
+  packet.resize(std::max(packet.size(), padded_octets_) + trailer_octets_, kPaddingOctet);
   for (const auto& [at, value] : overwritten_)
     packet.at(at) = value;
   packet.shrink_to_fit();  // so that the address sanitizer sees the end of the packet

@@ -6,11 +6,12 @@
 // protocol numbers, next headers and bottom-of-stack bits come out right; lengths are filled in by
 // build(). Whatever a test wants wrong is a member of the header's struct or set_octet().
 // Checksums are 0: nothing in clerk reads them. Payload and padding are not zero, so that whoever
-// takes them for a header is found out.
+// takes them for a header is found out. A layer that no call has is a header() of plain octets.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <utility>
@@ -62,15 +63,55 @@ struct TcpHeader {
   uint8_t flags = 0x10;  // ACK
 };
 
+// Which optional fields of version 0 there are (RFC 2784, RFC 2890).
+struct GreHeader {
+  bool checksum = false;
+  bool key = false;
+  bool sequence = false;
+};
+
+struct GtpuHeader {
+  uint8_t type = 255;          // G-PDU
+  bool sequence = false;       // the optional four octets
+  size_t extension_words = 0;  // one extension header of so many words, behind the optional octets
+};
+
+// Which optional fields there are (RFC 2661); no control message.
+struct L2tpHeader {
+  bool length = false;
+  bool sequence = false;
+  std::optional<uint16_t> offset = {};
+};
+
+// How a header tells what follows it.
+enum class Announces : uint8_t { Nothing, EtherType, Protocol, Ppp, Nlpid, Gpe };
+
 class PacketBuilder {
  public:
-  // The link layer. A second ethernet() begins the frame inside a pseudowire.
+  // Any header, whose octets from `at` on announce the next one.
+  PacketBuilder& header(std::initializer_list<uint8_t> octets, Announces by, size_t at);
+
+  // The link layer. A second ethernet() begins the frame inside a pseudowire, a shim or a tunnel.
   PacketBuilder& ethernet();
+  // IEEE 802.3: a length in the place of the type.
+  PacketBuilder& ethernet_with_length();
+  PacketBuilder& snap(uint32_t oui = 0);
+  // SNAP with a bridged Ethernet frame, which ethernet() begins.
+  PacketBuilder& snap_bridged();
+  // A protocol of two octets. What stands in front of it is octets() or another call.
+  PacketBuilder& ppp();
+  PacketBuilder& cisco_hdlc();
+  PacketBuilder& frame_relay();
   PacketBuilder& linux_cooked(uint16_t hardware = 1);
   PacketBuilder& linux_cooked2(uint16_t hardware = 1);
   PacketBuilder& vlan(uint16_t id, VlanTag tag = {});
   PacketBuilder& mpls(uint32_t label, uint16_t ether_type = 0x8847);
   PacketBuilder& control_word();
+  PacketBuilder& pbb(uint32_t service);
+  // In clear: the security tag, then what it protects; the ICV is a trailer(16).
+  PacketBuilder& macsec();
+  // With its PPP header.
+  PacketBuilder& pppoe(uint16_t session = 1);
   // What follows, where no other call says it.
   PacketBuilder& ether_type(uint16_t type);
 
@@ -96,19 +137,32 @@ class PacketBuilder {
   PacketBuilder& icmp(uint8_t type, uint8_t code);
   PacketBuilder& icmp_v6(uint8_t type, uint8_t code);
 
+  // Tunnels: gre() behind IP, the others behind udp() to their port.
+  PacketBuilder& gre(GreHeader header = {});
+  // Version 1 (PPTP), with its PPP header.
+  PacketBuilder& gre_pptp();
+  // With its GRE header; ethernet() follows.
+  PacketBuilder& erspan2();
+  PacketBuilder& erspan3();
+  PacketBuilder& eoip();
+  PacketBuilder& vxlan(uint32_t network = 7);
+  PacketBuilder& vxlan_gpe(uint32_t network = 7);
+  PacketBuilder& geneve(size_t options_octets = 0);
+  PacketBuilder& gtpu(GtpuHeader header = {});
+  PacketBuilder& l2tp(L2tpHeader header = {});
+
   PacketBuilder& payload(size_t octets);
   PacketBuilder& octets(const std::vector<uint8_t>& octets);
   // Appends to a frame shorter than `octets` what no length field counts.
   PacketBuilder& pad_to(size_t octets);
+  // Appends to the finished packet, behind any padding, what no length field counts.
+  PacketBuilder& trailer(size_t octets);
   // Overwrites one octet of the finished packet.
   PacketBuilder& set_octet(size_t at, uint8_t value);
 
   [[nodiscard]] std::vector<uint8_t> build() const;
 
  private:
-  // The field by which the last header tells what follows it.
-  enum class Announcement : uint8_t { None, EtherType, Protocol };
-
   // A length field of 16 bits: the octets from `from` to the end of the payload.
   struct LengthField {
     size_t at;
@@ -120,7 +174,7 @@ class PacketBuilder {
   size_t append_ports(uint8_t number, size_t octets, Ports ports);
   size_t append(size_t octets);
   void announce(uint16_t ether_type, uint8_t protocol);
-  void expect(Announcement announcement, size_t at);
+  void expect(Announces by, size_t at);
   void fill_length(std::optional<uint16_t> length, LengthField field);
   void put16(size_t at, uint16_t value);
   void put32(size_t at, uint32_t value);
@@ -129,10 +183,11 @@ class PacketBuilder {
   std::vector<uint8_t> octets_;
   std::vector<LengthField> lengths_;
   std::vector<std::pair<size_t, uint8_t>> overwritten_;
-  Announcement announcement_ = Announcement::None;
+  Announces announces_ = Announces::Nothing;  // the last header
   size_t announcement_at_ = 0;
   std::optional<size_t> last_label_at_;
   size_t padded_octets_ = 0;
+  size_t trailer_octets_ = 0;
 };
 
 }  // namespace clerk

@@ -7,7 +7,6 @@ import random
 
 import pytest
 
-import captures
 import clerk_runner
 import ipfix_reader
 import packets
@@ -305,68 +304,3 @@ def test_an_evicted_flow_that_goes_on_is_a_new_record(tmp_path):
     records = clerk_runner.read_capture("--read", capture, "--flows_max", 50).records()
     assert len(records) == 600
     assert all(record.packets == 1 for record in records)
-
-
-# Fragments
-
-
-def fragment_capture(tmp_path, pieces_and_times):
-    path = tmp_path / "fragments.pcap"
-    path.write_bytes(captures.pcap(captures.Captured(at(second), packets.ethernet(piece))
-                                   for second, piece in pieces_and_times))
-    return path
-
-
-def ipv4_pieces(identification=7, destination_port=6000):
-    return packets.ipv4_fragments("10.0.0.1", "10.0.0.2", packets.udp(5000, destination_port, bytes(152)), size=64,
-                                  identification=identification)
-
-
-def ipv6_pieces(identification=7):
-    return packets.ipv6_fragments("2001:db8::1", "2001:db8::2", packets.udp(5000, 6000, bytes(152)), size=64,
-                                  identification=identification, extensions=[packets.hop_by_hop()])
-
-
-@pytest.mark.parametrize("pieces", [ipv4_pieces(), ipv6_pieces()], ids=["IPv4", "IPv6"])
-@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2)], ids=str)
-@pytest.mark.parametrize("step_s", [0.1, 2.5], ids=["same second", "seconds apart"])
-def test_fragments_join_the_flow_of_their_datagram_in_any_order(tmp_path, pieces, order, step_s):
-    arrivals = [(place * step_s, pieces[index]) for place, index in enumerate(order)]
-    [record] = clerk_runner.read_capture("--read", fragment_capture(tmp_path, arrivals)).records()
-    assert (record.key.source_port, record.key.destination_port, record.packets) == (5000, 6000, 3)
-    assert record.octets == sum(len(piece.octets) for piece in pieces)
-    assert (record.first_ns, record.last_ns) == (at(0), at(2 * step_s))
-
-
-def test_fragments_count_into_the_flow_that_whole_packets_made(tmp_path):
-    whole = packets.ipv4("10.0.0.1", "10.0.0.2", packets.udp(5000, 6000))
-    arrivals = [(0, whole), *zip((1.1, 1.2, 1.3), ipv4_pieces()), (2, whole)]
-    [record] = clerk_runner.read_capture("--read", fragment_capture(tmp_path, arrivals)).records()
-    assert record.packets == 5
-
-
-def test_datagrams_with_ids_of_their_own_keep_their_fragments_apart(tmp_path):
-    mixed = [piece for pair in zip(ipv4_pieces(1, 6001), ipv4_pieces(2, 6002)) for piece in pair]
-    arrivals = [(place * 0.4, piece) for place, piece in enumerate(mixed)]
-    records = clerk_runner.read_capture("--read", fragment_capture(tmp_path, arrivals)).records()
-    assert [(record.key.destination_port, record.packets) for record in records] == [(6001, 3), (6002, 3)]
-
-
-@pytest.mark.parametrize("pieces", [ipv4_pieces(), ipv6_pieces()], ids=["IPv4", "IPv6"])
-def test_fragments_whose_first_never_shows_get_no_ports_and_are_counted(tmp_path, pieces):
-    arrivals = [(0.1, pieces[1]), (0.2, pieces[2])]
-    run = clerk_runner.read_capture("--read", fragment_capture(tmp_path, arrivals))
-    [record] = run.records()
-    assert (record.key.protocol, record.key.source_port, record.key.destination_port) == (packets.PROTOCOL_UDP, 0, 0)
-    assert record.packets == 2
-    assert run.counts["fragments_orphaned"] == 2
-
-
-def test_a_fragment_waits_thirty_seconds_for_the_first_of_its_datagram(tmp_path):
-    clock = [(second, packets.ipv4("10.0.0.9", "10.0.0.2", packets.udp(1, 2))) for second in range(1, 80, 2)]
-    first, later, _ = ipv4_pieces()
-    for delay_s, ports in ((20, [6000]), (50, [0, 6000])):
-        arrivals = sorted([(0.5, later), (0.5 + delay_s, first), *clock], key=lambda pair: pair[0])
-        records = clerk_runner.read_capture("--read", fragment_capture(tmp_path, arrivals)).records()
-        assert sorted(record.key.destination_port for record in records
-                      if record.key.source == "10.0.0.1") == ports

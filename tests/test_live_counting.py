@@ -219,7 +219,16 @@ def jumbo_wire():
 
 def test_jumbo_frames_count_in_full(jumbo_wire):
     described = [packet_of(udp_key(number), 0, octets=9000 - number) for number in range(200)]
-    assert_complete(counted(jumbo_wire, described), jumbo_wire.sent)
+    run = counted(jumbo_wire, described)
+    assert_complete(run, jumbo_wire.sent)
+    assert "super_packets" not in run.counts
+
+
+def test_jumbo_frames_above_the_mtu_that_the_user_says_are_super_packets(jumbo_wire):
+    described = [packet_of(udp_key(), 0, octets=octets) for octets in (100, 1500, 1501, 9000)]
+    run = counted(jumbo_wire, described, "--mtu", 1500)
+    assert_complete(run, jumbo_wire.sent)
+    assert run.counts["super_packets"] == 2
 
 
 PROBE_ADDRESS, NETWORK_ADDRESS = "192.0.2.1", "192.0.2.2"
@@ -268,9 +277,32 @@ def test_segments_that_a_card_would_have_to_cut_count_to_the_octet(addressed_wir
     octets = counters.received_octets + counters.sent_octets - frames * ethernet
     assert run.counts["packets_received"] == frames
     assert run.counts["octets_metered"] + run.counts["ignored_non_ip"] * arp == octets > STREAM_OCTETS
+    assert 0 < run.counts["super_packets"] < frames
     there, back = sorted(run.records(), key=lambda record: -record.octets)
     assert (there.key.source, back.key.source) == (NETWORK_ADDRESS, PROBE_ADDRESS)
     assert there.tcp_flags & back.tcp_flags & (packets.SYN | packets.FIN) == packets.SYN | packets.FIN
+
+
+def test_an_mtu_of_the_users_stands_for_that_of_the_interface(addressed_wire):
+    wire = addressed_wire
+    with LiveClerk(wire.probe, "--interface", wire.watched, "--mtu", 65536) as clerk:
+        clerk.wait_until_capturing()
+        stream(wire)
+        run = clerk.stop()
+    assert run.counts["packets_metered"] > 0 and "super_packets" not in run.counts
+
+
+def test_the_mtu_is_that_of_the_interface_that_came_back(wire):
+    long = [packet_of(udp_key(), 0, octets=octets) for octets in (1500, 2000, 3000)]
+    with LiveClerk(wire.probe, "--interface", wire.watched) as clerk:
+        clerk.wait_until_capturing()
+        wire.remove()
+        clerk.wait_for_line("interface watched: was removed")
+        wire.connect(mtu=9000)
+        clerk.wait_until_capturing(count=2)
+        wire.send(long)
+        run = clerk.stop()
+    assert run.counts["packets_metered"] == len(long) and "super_packets" not in run.counts
 
 
 # Filters in the kernel

@@ -232,3 +232,26 @@ def test_a_filter_that_does_not_compile_is_bad_usage(tmp_path):
     assert "--filter" in run.stderr
 
 
+# Super-packets
+
+
+@pytest.mark.parametrize("arguments, super_packets", [((), 3), (("--mtu", 9000), 1), (("--mtu", 65536), None)])
+def test_packets_that_no_link_carried_as_they_are_count_in_full_and_by_name(tmp_path, arguments, super_packets):
+    described = [traffic.packet_of(key, place, octets) for place, (key, octets) in enumerate(
+        [(KEYS[0], 1500), (KEYS[1], 1501), (KEYS[2], 9000), (KEYS[3], 40000)])]
+    run = read_file(tmp_path, captures.pcap(traffic.captured(described)), *arguments)
+    assert run.records() == expected_records(described)
+    assert run.counts.get("super_packets") == super_packets
+
+
+def test_a_packet_that_states_no_length_is_a_super_packet_of_its_length_on_the_wire(tmp_path):
+    network = packets.ipv4("10.0.0.1", "10.0.0.2", packets.udp(1, 2, bytes(5000)), total_length=0)
+    run = read_file(tmp_path, captures.pcap([Captured(traffic.START_NS, packets.ethernet(network))]))
+    assert [record.octets for record in run.records()] == [5028]
+    assert run.counts["super_packets"] == 1
+
+
+@pytest.mark.parametrize("mtu", ["0", "67", "65537", "jumbo"])
+def test_an_mtu_that_no_link_has_is_bad_usage(mtu):
+    run = clerk_runner.run_clerk("--read", "x.pcap", "--mtu", mtu, expect=2)
+    assert "--mtu" in run.stderr

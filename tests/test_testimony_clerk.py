@@ -271,6 +271,21 @@ def test_blocks_of_random_octets_are_survived(path, rings):
     assert run.counts["packets_received"] > 1000
 
 
+# Super-packets
+
+
+@pytest.mark.parametrize("arguments, super_packets", [((), 2), (("--mtu", 9000), None)])
+def test_the_link_of_a_socket_is_ethernet_unless_the_user_says_more(path, rings, arguments, super_packets):
+    [ring] = rings()
+    with Daemon(path, [ring]), clerk_at(path, *arguments) as clerk:
+        wait_until_reading(clerk)
+        ring.deliver(frames_of([packet_of(tcp_key(), 0, octets=octets) for octets in (1500, 1501, 9000)]))
+        wait_until_counted(clerk, ring)
+        run = clerk.stop()
+    assert run.counts["packets_metered"] == 3
+    assert run.counts.get("super_packets") == super_packets
+
+
 # The filter
 
 

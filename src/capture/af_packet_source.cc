@@ -190,7 +190,7 @@ void AfPacketInterface::warn_of_offloads() const {
   if (!merges_packets(name_)) return;
   spdlog::warn(
       "interface {}: merges packets as they arrive, and those count as one; for every packet: "
-      "ethtool -K {} gro off lro off",
+      "ethtool -K {} gro off lro off rx-gro-hw off",
       name_, name_);
 }
 

@@ -52,12 +52,14 @@ Result<std::optional<NetworkInterface>> find_interface(const std::string& name) 
   const auto index = TRY(ask(name, SIOCGIFINDEX));
   const auto hardware = TRY(ask(name, SIOCGIFHWADDR));
   const auto flags = TRY(ask(name, SIOCGIFFLAGS));
+  const auto mtu = TRY(ask(name, SIOCGIFMTU));
   // Between two questions it may go away; then it is not there.
-  if (!index || !hardware || !flags) return std::nullopt;
+  if (!index || !hardware || !flags || !mtu) return std::nullopt;
   return NetworkInterface{.index = index->ifr_ifindex,
                           .link = link_of(hardware->ifr_hwaddr.sa_family),
                           .is_loopback = (flags->ifr_flags & IFF_LOOPBACK) != 0,
-                          .is_up = (flags->ifr_flags & IFF_UP) != 0};
+                          .is_up = (flags->ifr_flags & IFF_UP) != 0,
+                          .mtu = static_cast<uint32_t>(mtu->ifr_mtu)};
 }
 
 bool merges_packets(const std::string& name) {

@@ -16,6 +16,7 @@ struct NetworkInterface {
   RingLink link = RingLink::Ethernet;
   bool is_loopback = false;
   bool is_up = false;  // by whoever runs the machine; a cable is another matter
+  uint32_t mtu = kEthernetMtu;
 };
 
 // Nothing when no interface of this name exists.

@@ -93,8 +93,8 @@ Result<Ring> Ring::create(const NetworkInterface& interface, const RingShape& sh
   TRY(make_ring(socket.get(), shape));
   void* at = ::mmap(nullptr, shape.octets(), PROT_READ | PROT_WRITE, MAP_SHARED, socket.get(), 0);
   if (at == MAP_FAILED) return fail("cannot map the ring: {}", errno_text(errno));
-  Ring ring(std::move(socket), Memory(static_cast<uint8_t*>(at), Unmap{shape.octets()}),
-            interface.link, shape);
+  Ring ring(std::move(socket), Memory(static_cast<uint8_t*>(at), Unmap{shape.octets()}), interface,
+            shape);
   TRY(ring.set_filter(deaf_filter()));
   TRY(bind_to(ring.socket_.get(), interface));
   ring.clear_error();  // ENETDOWN, when the interface is down
@@ -159,7 +159,7 @@ std::atomic_ref<uint32_t> Ring::status(uint32_t index) const {
 std::optional<Block> Ring::ready_block(uint32_t index) const {
   // Acquire: what the kernel wrote before it handed the block over must be seen.
   if ((status(index).load(std::memory_order_acquire) & TP_STATUS_USER) == 0) return {};
-  return Block{.octets = {block(index), shape_.block_octets}, .link = link_};
+  return Block{.octets = {block(index), shape_.block_octets}, .link = link_, .mtu = mtu_};
 }
 
 void Ring::return_block() {

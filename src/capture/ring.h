@@ -115,8 +115,12 @@ class Ring {
   };
   using Memory = std::unique_ptr<uint8_t, Unmap>;
 
-  Ring(UniqueFd socket, Memory memory, RingLink link, const RingShape& shape)
-      : socket_(std::move(socket)), memory_(std::move(memory)), link_(link), shape_(shape) {}
+  Ring(UniqueFd socket, Memory memory, const NetworkInterface& interface, const RingShape& shape)
+      : socket_(std::move(socket)),
+        memory_(std::move(memory)),
+        link_(interface.link),
+        mtu_(interface.mtu),
+        shape_(shape) {}
 
   template <typename Argument>
   Result<void> set_fanout(const Argument& argument);
@@ -131,6 +135,7 @@ class Ring {
   UniqueFd socket_;
   Memory memory_;
   RingLink link_;
+  uint32_t mtu_;
   RingShape shape_;
   uint32_t next_ = 0;
 };

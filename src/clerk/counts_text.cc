@@ -123,6 +123,17 @@ void append_ignored(std::string& to, const PacketCounts& packets) {
   }
 }
 
+void append_super_packets(std::string& to, const PacketCounts& packets) {
+  if (packets.super_packets == 0) return;
+  fmt::format_to(
+      std::back_inserter(to),
+      "\n  {} longer than the link carries (super_packets): merged before they were captured, so "
+      "that packets and\n  octets are fewer than on the wire. On the capturing port: ethtool -K "
+      "eth1 "
+      "gro off lro off tso off gso off\n  rx-gro-hw off; on a link with jumbo frames: --mtu 9000\n",
+      count_of(packets.super_packets, "packets"));
+}
+
 // A sum of drops some of which are not known is none: what is known of it goes by another name.
 void append_drops(Line& line, const SourceCounts& source) {
   if (source.drops_unknown == 0) {
@@ -161,6 +172,7 @@ std::string format_counts(const LedgerCounts& counts, const SinkCounts& sinks) {
       .if_any("packets_filtered", packets.filtered)
       .if_any("tcp_flags_missing", packets.tcp_flags_missing)
       .if_any("packets_decapsulated", packets.decapsulated)
+      .if_any("super_packets", packets.super_packets)
       .if_any("fragments_orphaned", counts.fragments_orphaned)
       .if_any("clock_jumps", counts.clock_jumps)
       .if_any("clock_restarts", counts.clock_restarts);
@@ -173,6 +185,7 @@ std::string format_summary(const LedgerCounts& counts, const LargestFlows& flows
   if (flows.period()) append_period(text, counts, *flows.period());
   append_largest(text, flows);
   append_ignored(text, counts.packets);
+  append_super_packets(text, counts.packets);
   return text;
 }
 

@@ -57,12 +57,13 @@ TEST(FinalCounts, NameRaritiesOnlyWhenTheyHappened) {
   LedgerCounts counts = some_counts();
   counts.packets.filtered = 2;
   counts.packets.tcp_flags_missing = 3;
+  counts.packets.super_packets = 9;
   counts.fragments_orphaned = 4;
   counts.clock_jumps = 5;
   counts.clock_restarts = 6;
   EXPECT_THAT(format_counts(counts, {.records_lost = 7, .send_errors = 8}),
               HasSubstr(" send_errors=8 records_lost=7 packets_filtered=2 tcp_flags_missing=3 "
-                        "fragments_orphaned=4 clock_jumps=5 clock_restarts=6"));
+                        "super_packets=9 fragments_orphaned=4 clock_jumps=5 clock_restarts=6"));
 }
 
 TEST(FinalCounts, SayThatDropsAreNotKnownAndWhichAre) {
@@ -131,6 +132,16 @@ TEST(Summary, TellsWhatWasIgnoredAndWhatThatMeans) {
   ignored(counts, Stop::Truncated) = 3;
   EXPECT_THAT(format_summary(counts, LargestFlows(hash)),
               HasSubstr("3 packets  truncated (" + std::string(explain(Stop::Truncated)) + ")\n"));
+}
+
+TEST(Summary, TellsWhatSuperPacketsAreAndTheWayOut) {
+  const KeyedHash hash;
+  LedgerCounts counts;
+  counts.packets.super_packets = 3;
+  const std::string text = format_summary(counts, LargestFlows(hash));
+  EXPECT_THAT(text, HasSubstr("3 packets longer than the link carries (super_packets): merged"));
+  EXPECT_THAT(text, HasSubstr("gro off"));
+  EXPECT_THAT(text, HasSubstr("--mtu 9000"));
 }
 
 TEST(Summary, OfNothingIsEmpty) {

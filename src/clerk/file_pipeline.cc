@@ -19,8 +19,8 @@ void push(auto& queue, auto value) {
 }  // namespace
 
 FilePipeline::FilePipeline(FileSource& source, Ledger& ledger, const KeyedHash& hash,
-                           uint32_t threads, TunnelSet tunnels)
-    : source_(source), ledger_(ledger), hash_(hash), tunnels_(tunnels) {
+                           uint32_t threads, TunnelSet tunnels, uint32_t mtu)
+    : source_(source), ledger_(ledger), hash_(hash), tunnels_(tunnels), mtu_(mtu) {
   for (uint32_t i = 0; i < threads; ++i) {
     Lane& lane = *lanes_.emplace_back(std::make_unique<Lane>());
     for (auto& delta : lane.deltas) {
@@ -58,7 +58,7 @@ std::vector<std::jthread> FilePipeline::start_meters() {
 }
 
 void FilePipeline::run_meter(uint32_t lane_number, Lane& lane) {
-  Meter meter(hash_, tunnels_);
+  Meter meter(hash_, tunnels_, mtu_);
   Slice slice;
   slice.packets.reserve(Slice::kPacketsMax);
   Delta* delta = lane.empty.pop();

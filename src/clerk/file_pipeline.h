@@ -25,9 +25,10 @@ namespace clerk {
 
 class FilePipeline {
  public:
-  // All references outlive the pipeline. The hash must be the ledger's.
+  // All references outlive the pipeline. The hash must be the ledger's. `mtu` is that of the links
+  // of all files (meter.h).
   FilePipeline(FileSource& source, Ledger& ledger, const KeyedHash& hash, uint32_t threads,
-               TunnelSet tunnels = {});
+               TunnelSet tunnels = {}, uint32_t mtu = kEthernetMtu);
 
   // Reads everything and releases every record. Returns when all threads have ended.
   void run();
@@ -70,6 +71,7 @@ class FilePipeline {
   Ledger& ledger_;
   const KeyedHash& hash_;
   TunnelSet tunnels_;
+  uint32_t mtu_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   // The lane that may read. Release and acquire: the source's state passes with the token.
   std::atomic<uint32_t> token_{kNobody};

@@ -102,6 +102,7 @@ class LivePipeline::Capture {
 
   void count(const Block& block) {
     BlockReader reader(block);
+    meter_.set_mtu(pipeline_.options_.mtu.value_or(block.mtu));
     for (auto packets = reader.next(batch_); !packets.empty(); packets = reader.next(batch_)) {
       if (!delta_->has_room_for(Meter::kBatchMax)) hand_over();
       newest_ns_ = packets.back().time_ns;

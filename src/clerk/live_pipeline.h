@@ -34,6 +34,7 @@ struct LivePipelineOptions {
   uint64_t idle_timeout_ns = 0;  // a larger step of the wall clock is one of its corrections
   TunnelSet tunnels = {};        // to look into
   std::vector<uint32_t> cpus;    // for the meters in turn; empty: wherever the kernel likes
+  std::optional<uint32_t> mtu;   // of all links; else each block tells that of its own
   // The wall clock, in nanoseconds since 1970. Called by all threads.
   std::function<uint64_t()> now_ns;
   // Called on the ledger's thread between merges, a few hundred times a second.

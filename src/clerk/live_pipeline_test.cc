@@ -185,6 +185,25 @@ TEST_F(LivePipelineTest, WhatAllSourcesLostAddsUp) {
   EXPECT_EQ(counts.packets.received, 0U);
 }
 
+TEST_F(LivePipelineTest, SuperPacketsAreThoseAboveTheMtuOfTheirBlock) {
+  start(2);
+  source(0).give({{.time_ns = kStart, .octets = 1500}, {.time_ns = kStart, .octets = 1501}});
+  wait_until([&] { return source(0).returned() == 1; });
+  source(0).set_mtu(9000);  // as when the interface comes back as another one
+  source(0).give({{.time_ns = kStart, .octets = 1501}, {.time_ns = kStart, .octets = 9001}});
+  source(1).give({{.time_ns = kStart, .octets = 9000}});
+  const LedgerCounts counts = stop();
+  EXPECT_EQ(counts.packets.metered, 5U);
+  EXPECT_EQ(counts.packets.super_packets, 3U);
+}
+
+TEST_F(LivePipelineTest, AnMtuOfTheUsersStandsForThatOfEveryBlock) {
+  start(1, "", 2000);
+  source().set_mtu(9000);
+  source().give({{.time_ns = kStart, .octets = 2000}, {.time_ns = kStart, .octets = 2001}});
+  EXPECT_EQ(stop().packets.super_packets, 1U);
+}
+
 TEST_F(LivePipelineTest, WhatAFilterHoldsBackIsCountedAndNotReceived) {
   start(2, "udp src port 7");
   for (size_t i = 0; i < 2; ++i) {

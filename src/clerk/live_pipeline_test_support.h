@@ -58,6 +58,9 @@ class FakeSource : public PacketSource {
     counts_ += counts;
   }
 
+  // Of the interface, for the blocks that are taken from now on.
+  void set_mtu(uint32_t mtu) { mtu_ = mtu; }
+
   // As if the kernel did not answer.
   void hang(bool hangs) { hangs_ = hangs; }
 
@@ -66,7 +69,9 @@ class FakeSource : public PacketSource {
     while (hangs_ || std::chrono::steady_clock::now() < deadline) {
       {
         const std::lock_guard lock(mutex_);
-        if (!hangs_ && !blocks_.empty()) return Block{.octets = blocks_.front()};
+        if (!hangs_ && !blocks_.empty()) {
+          return Block{.octets = blocks_.front(), .mtu = mtu_};
+        }
       }
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
@@ -88,6 +93,7 @@ class FakeSource : public PacketSource {
   std::mutex mutex_;
   std::deque<std::vector<uint8_t>> blocks_;
   SourceCounts counts_;
+  std::atomic<uint32_t> mtu_{kEthernetMtu};
   std::atomic<bool> hangs_{false};
   std::atomic<size_t> returned_{0};
 };
@@ -100,7 +106,8 @@ class LivePipelineTest : public ::testing::Test {
   }
 
  protected:
-  void start(size_t sources, const std::string& filter = "") {
+  void start(size_t sources, const std::string& filter = "",
+             std::optional<uint32_t> mtu = std::nullopt) {
     for (size_t i = 0; i < sources; ++i)
       sources_.push_back(std::make_unique<FakeSource>());
     ledger_.emplace(
@@ -115,6 +122,7 @@ class LivePipelineTest : public ::testing::Test {
     pipeline_.emplace(std::move(live), *ledger_, hash_, stop_,
                       LivePipelineOptions{.idle_timeout_ns = kIdle,
                                           .cpus = {},
+                                          .mtu = mtu,
                                           .now_ns = [this] { return now_ns_.load(); },
                                           .between_merges =
                                               [this] {

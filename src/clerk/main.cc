@@ -179,7 +179,9 @@ Result<int> read_files(const Options& options) {
   {
     std::optional<Progress> progress;
     if (for_people) progress.emplace(*source);
-    FilePipeline(*source, ledger, hash, options.threads, options.tunnels).run();
+    FilePipeline(*source, ledger, hash, options.threads, options.tunnels,
+                 options.mtu.value_or(kEthernetMtu))
+        .run();
   }
   for (const Error& error : source->errors())
     spdlog::error("{}", error.message);
@@ -231,6 +233,7 @@ Result<int> capture_live(const Options& options) {
                {.idle_timeout_ns = options.idle_timeout_ns,
                 .tunnels = options.tunnels,
                 .cpus = options.cpus,
+                .mtu = options.mtu,
                 .now_ns = wall_clock_ns,
                 .between_merges = log_summary})
       .run();

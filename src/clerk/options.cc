@@ -24,6 +24,8 @@ constexpr uint32_t kDefaultLiveThreadsMax = 8;
 constexpr uint32_t kDefaultSnaplen = 256;
 constexpr uint32_t kSnaplenMin = 64;
 constexpr uint32_t kSnaplenMax = 65535;
+constexpr uint32_t kMtuMin = 68;     // RFC 791
+constexpr uint32_t kMtuMax = 65536;  // that of loopback; no interface of Linux has a larger one
 constexpr uint32_t kDefaultRingMib = 64;
 constexpr uint32_t kRingMibMin = 2;
 constexpr uint32_t kRingMibMax = 65536;
@@ -86,6 +88,12 @@ void add_input_flags(CLI::App& app, Options& options, Raw& raw) {
   app.add_option("--filter", options.filter,
                  "count only packets that match this pcap filter, see pcap-filter(7)")
       ->type_name("EXPR");
+  app.add_option(
+         "--mtu", options.mtu,
+         "longest IP packet that the link carries; longer ones were merged before they were\n"
+         "captured and are counted as super_packets [an interface's own, else 1500]")
+      ->type_name("N")
+      ->check(CLI::Range(kMtuMin, kMtuMax));
   app.add_option("--threads", raw.threads,
                  "threads that count packets: for files 1, the output is the same at any number;\n"
                  "for each interface as many as --cpus names, or as there are, at most 8; for a\n"

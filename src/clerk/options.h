@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -24,6 +25,7 @@ struct Options {
   AfPacketOptions af_packet;            // of each interface
   std::vector<uint32_t> cpus;           // for the capture threads in turn; may be empty
   std::string filter;
+  std::optional<uint32_t> mtu;  // of the links, instead of what interfaces say or Ethernet has
   uint32_t threads = 1;  // live: of each interface, and of a socket that does not tell how many
   std::vector<Destination> collectors;  // at least one
   AsnFile asns;

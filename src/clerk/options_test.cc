@@ -213,6 +213,7 @@ TEST(Options, LiveCaptureHasTheDefaultsOfTheDesign) {
   EXPECT_EQ(options.af_packet.members, options.threads);
   EXPECT_EQ(options.af_packet.fanout, Fanout::Hash);
   EXPECT_EQ(options.af_packet.snaplen, 256U);
+  EXPECT_EQ(options.mtu, std::nullopt);
   EXPECT_EQ(options.af_packet.ring_octets, size_t{64} << 20);
   EXPECT_TRUE(options.af_packet.promiscuous);
   EXPECT_FALSE(options.af_packet.wait);
@@ -235,6 +236,8 @@ TEST(Options, LiveCaptureTakesEveryFlag) {
                                         "2",
                                         "--filter",
                                         "vlan 7",
+                                        "--mtu",
+                                        "9000",
                                         "--cpus",
                                         "0",
                                         "--wait",
@@ -253,6 +256,7 @@ TEST(Options, LiveCaptureTakesEveryFlag) {
   EXPECT_EQ(options.af_packet.snaplen, 128U);
   EXPECT_EQ(options.af_packet.ring_octets, size_t{2} << 20);
   EXPECT_EQ(options.af_packet.filter, "vlan 7");
+  EXPECT_EQ(options.mtu, 9000U);
   EXPECT_FALSE(options.af_packet.promiscuous);
   EXPECT_TRUE(options.af_packet.wait);
   EXPECT_THAT(options.cpus, ElementsAre(0U));

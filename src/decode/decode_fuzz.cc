@@ -1,15 +1,16 @@
-// Any octets as a packet of any link type, whole and cut at each length.
+// Any octets as a packet of any link type, whole and cut at each length, by its outer header and
+// with all tunnels looked into.
 //
-//   input   link type 1 | octets that the capture cut 2 | packet
+//   input   link type 2 | octets that the capture cut 2 | packet
 //
 // Each capture lies in heap memory of exactly its size, so that the address sanitizer sees a read
 // behind its end. What must hold besides: whatever a capture of n octets says, unless it is
 // Truncated, a capture of n + 1 octets of the same packet says again, with the same key.
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 
 #include "base/big_endian.h"
 #include "base/check.h"
@@ -19,10 +20,6 @@ namespace clerk {
 namespace {
 
 constexpr size_t kPrefixesMax = 256;  // as far as headers usually reach; the fuzzer stays fast
-
-constexpr std::array kLinkTypes{LinkType::Ethernet, LinkType::LinuxCooked, LinkType::LinuxCooked2,
-                                LinkType::Raw,      LinkType::RawBsd,      LinkType::RawOpenBsd,
-                                LinkType::Ipv4,     LinkType::Ipv6,        LinkType{147}};
 
 struct Decoded {
   Stop stop;
@@ -44,7 +41,8 @@ void check_headers(const Packet& packet, const Headers& headers) {
   CHECK(!headers.tcp_flags_missing || headers.tcp_flags == 0);
 }
 
-Decoded decode_cut(const uint8_t* data, size_t captured, uint32_t wire_octets, LinkType link_type) {
+Decoded decode_cut(const uint8_t* data, size_t captured, uint32_t wire_octets, LinkType link_type,
+                   TunnelSet tunnels) {
   const std::unique_ptr<uint8_t[]> copy(new uint8_t[captured]);
   std::copy_n(data, captured, copy.get());
   const Packet packet{.data = copy.get(),
@@ -52,7 +50,7 @@ Decoded decode_cut(const uint8_t* data, size_t captured, uint32_t wire_octets, L
                       .wire_octets = wire_octets,
                       .link_type = link_type};
   Decoded decoded{.stop = Stop::LackOfResources, .headers = {}};
-  decoded.stop = decode(packet, {}, decoded.headers);
+  decoded.stop = decode(packet, tunnels, decoded.headers);
   CHECK(decoded.stop <= Stop::WlanFragment);  // the other causes are the meter's
   if (decoded.stop == Stop::Done) check_headers(packet, decoded.headers);
   return decoded;
@@ -63,7 +61,8 @@ bool same_key(const Headers& left, const Headers& right) {
          left.tos == right.tos && left.source_port == right.source_port &&
          left.destination_port == right.destination_port && left.vlan_id == right.vlan_id &&
          left.fragment == right.fragment && left.datagram_protocol == right.datagram_protocol &&
-         left.identification == right.identification && left.octets == right.octets;
+         left.identification == right.identification && left.octets == right.octets &&
+         left.decapsulated == right.decapsulated;
 }
 
 void check_agreement(const Decoded& shorter, const Decoded& longer) {
@@ -72,21 +71,27 @@ void check_agreement(const Decoded& shorter, const Decoded& longer) {
   if (shorter.stop == Stop::Done) CHECK(same_key(longer.headers, shorter.headers));
 }
 
-void fuzz(const uint8_t* data, size_t size) {
-  constexpr size_t kChoices = 3;
-  if (size < kChoices) return;
-  const LinkType link_type = kLinkTypes[data[0] % kLinkTypes.size()];
-  const size_t packet_octets = size - kChoices;
-  const auto wire_octets =
-      static_cast<uint32_t>(packet_octets + load_big_endian<uint16_t>(data + 1));
-  const uint8_t* packet = data + kChoices;
+void check_prefixes(std::span<const uint8_t> packet, uint32_t wire_octets, LinkType link_type,
+                    TunnelSet tunnels) {
   std::optional<Decoded> shorter;
-  for (size_t captured = 0; captured <= packet_octets; ++captured) {
-    if (captured > kPrefixesMax) captured = packet_octets;
-    const Decoded longer = decode_cut(packet, captured, wire_octets, link_type);
+  for (size_t captured = 0; captured <= packet.size(); ++captured) {
+    if (captured > kPrefixesMax) captured = packet.size();
+    const Decoded longer = decode_cut(packet.data(), captured, wire_octets, link_type, tunnels);
     if (shorter) check_agreement(*shorter, longer);
     shorter = longer;
   }
+}
+
+void fuzz(const uint8_t* data, size_t size) {
+  static const TunnelSet all_tunnels = parse_tunnels("all").value();
+  constexpr size_t kChoices = 4;
+  if (size < kChoices) return;
+  const auto link_type = LinkType{load_big_endian<uint16_t>(data)};
+  const std::span packet(data + kChoices, size - kChoices);
+  const auto wire_octets =
+      static_cast<uint32_t>(packet.size() + load_big_endian<uint16_t>(data + 2));
+  check_prefixes(packet, wire_octets, link_type, {});
+  check_prefixes(packet, wire_octets, link_type, all_tunnels);
 }
 
 }  // namespace

@@ -2,20 +2,24 @@
 //
 // Only the first fragment has the ports. This table remembers them for the others, and keeps counts
 // of fragments that came before it. A datagram is forgotten 30 s after its first sight; what still
-// waits then never gets its ports. Bounded: a flood of fragments makes the oldest datagrams go
-// early. The ledger's thread only.
+// waits then never gets its ports. Another first fragment begins a datagram of the same
+// identification, whose ports hold for what comes behind it: which of two that disagree a later
+// fragment belongs to, nobody can tell.
+//
+// Fixed capacity, nothing is allocated, memory of datagrams not held is not touched: a flood of
+// fragments makes the oldest datagrams go early, and that is all. The ledger's thread only.
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <optional>
-#include <unordered_map>
-#include <utility>
-#include <vector>
 
+#include "base/check.h"
 #include "base/keyed_hash.h"
+#include "base/lazy_array.h"
 #include "flow/flow_counters.h"
+#include "flow/flow_directory.h"
 #include "flow/flow_key.h"
+#include "flow/index_lists.h"
 
 namespace clerk {
 
@@ -31,100 +35,125 @@ class DatagramTable {
  public:
   // RFC 791 suggests 15 s for reassembly, RFC 8200 asks for 60; 30 is what Linux uses for IPv4.
   static constexpr uint32_t kSecondsMax = 30;
-  static constexpr size_t kDatagramsMax = 32768;
-  // What one datagram and one waiting count may occupy, with what the containers add (an estimate).
-  static constexpr size_t kOctetsMax = kDatagramsMax * 2 * 256;
+  // Of datagrams, and of counts that wait.
+  static constexpr uint32_t kDatagramsMax = 32768;
 
-  using Waiting = std::vector<WaitingFragments<Key>>;
-
-  explicit DatagramTable(const KeyedHash& hash) : datagrams_(0, Hash{&hash}) {}
+  // The hash outlives the table.
+  explicit DatagramTable(const KeyedHash& hash, uint32_t datagrams_max = kDatagramsMax)
+      : hash_(hash),
+        datagrams_max_(datagrams_max),
+        directory_(datagrams_max),
+        datagrams_(datagrams_max),
+        order_(datagrams_max, kLists),
+        waiting_(datagrams_max) {}
 
   // The transport key of the fragment's datagram, if its first fragment was seen.
   [[nodiscard]] std::optional<TransportKey> find(const Key& fragment) const {
-    const auto found = datagrams_.find(datagram_of(fragment));
-    return found == datagrams_.end() ? std::nullopt : found->second.transport;
+    const Key key = datagram_of(fragment);
+    const uint32_t at = find(key, hash_(key));
+    if (at == kNone || !datagrams_[at].has_transport) return std::nullopt;
+    return datagrams_[at].transport;
   }
 
-  // Notes what a first fragment tells, and takes out what waited for it. The table must not be
-  // full.
-  Waiting learn(const Key& fragment, const TransportKey& transport, uint32_t second) {
-    Datagram& datagram = find_or_begin(fragment, second);
+  // Notes what a first fragment tells, and gives out what waited for it, in the order it came. The
+  // table must not be full.
+  template <typename Take>
+  void learn(const Key& fragment, const TransportKey& transport, uint32_t second, Take take) {
+    const uint32_t at = find_or_begin(fragment, second);
+    Datagram& datagram = datagrams_[at];
     // A first fragment behind another one reuses the identification: the datagram's time begins
     // anew.
-    if (datagram.transport) begin(datagram, datagram_of(fragment), second);
+    if (datagram.has_transport) begin_anew(at, second);
     datagram.transport = transport;
-    waiting_ -= datagram.waiting.size();
-    return std::exchange(datagram.waiting, {});
+    datagram.has_transport = true;
+    give_out(datagram, take);
   }
 
   // Keeps fragments until their first one comes. False when their datagram has too many counts
   // waiting already, which takes tags or DSCPs that change from fragment to fragment. The table
   // must not be full.
   [[nodiscard]] bool wait(const WaitingFragments<Key>& fragments, uint32_t second) {
-    Waiting& waiting = find_or_begin(fragments.key, second).waiting;
-    for (WaitingFragments<Key>& other : waiting) {
-      if (other.key != fragments.key) continue;
-      other.counters.add(fragments.counters);
-      return true;
+    Datagram& datagram = datagrams_[find_or_begin(fragments.key, second)];
+    uint32_t* link = &datagram.first_waiting;
+    uint32_t kinds = 0;
+    for (; *link != kNone; ++kinds) {
+      Waiting& waiting = waiting_[*link];
+      if (waiting.fragments.key == fragments.key) {
+        waiting.fragments.counters.add(fragments.counters);
+        return true;
+      }
+      link = &waiting.next;
     }
-    if (waiting.size() == kWaitingPerDatagram) return false;
-    waiting.push_back(fragments);
-    ++waiting_;
+    if (kinds == kWaitingPerDatagram) return false;
+    const uint32_t added = take_waiting();
+    waiting_[added] = {.fragments = fragments, .next = kNone};
+    *link = added;
     return true;
   }
 
   // Whether forget_oldest() must make room before anything is added.
   [[nodiscard]] bool full() const {
-    return order_.size() >= kDatagramsMax || waiting_ >= kDatagramsMax;
+    return datagrams_held_ == datagrams_max_ || waiting_held_ == datagrams_max_;
   }
 
-  // Forgets the datagram begun first and returns what waited for it. The table must not be empty.
-  Waiting forget_oldest() {
-    drop_outdated();
-    const auto at = datagrams_.find(order_.front().datagram);
-    order_.pop_front();
-    Waiting orphans = std::move(at->second.waiting);
-    waiting_ -= orphans.size();
-    datagrams_.erase(at);
-    return orphans;
+  // Forgets the datagram begun first and gives out what waited for it. The table must not be empty.
+  template <typename Take>
+  void forget_oldest(Take take) {
+    const uint32_t at = order_.front(kHeld);
+    Datagram& datagram = datagrams_[at];
+    give_out(datagram, take);
+    directory_.remove(hash_(datagram.key), at);
+    order_.remove(at);
+    order_.push_back(kFree, at);
+    --datagrams_held_;
   }
 
-  // Forgets a datagram whose time is over at this second and returns what waited for it; nothing
-  // when there is none.
-  std::optional<Waiting> expire(uint32_t second) {
-    drop_outdated();
-    if (order_.empty() || order_.front().until > second) return std::nullopt;
-    return forget_oldest();
+  // Forgets the datagrams whose time is over at this second.
+  template <typename Take>
+  void expire(uint32_t second, Take take) {
+    while (!empty() && datagrams_[order_.front(kHeld)].until <= second)
+      forget_oldest(take);
   }
 
-  [[nodiscard]] bool empty() const { return datagrams_.empty(); }
+  [[nodiscard]] bool empty() const { return datagrams_held_ == 0; }
 
   // Adds what is counted here and nowhere else yet. Looks at everything: for checks.
   void add_waiting_to(uint64_t& packets, uint64_t& octets) const {
-    for (const auto& [key, datagram] : datagrams_) {
-      for (const auto& waiting : datagram.waiting) {
-        packets += waiting.counters.packets;
-        octets += waiting.counters.octets;
+    for (uint32_t at = order_.front(kHeld); at != kNone; at = order_.next(at)) {
+      for (uint32_t i = datagrams_[at].first_waiting; i != kNone; i = waiting_[i].next) {
+        packets += waiting_[i].fragments.counters.packets;
+        octets += waiting_[i].fragments.counters.octets;
       }
     }
   }
 
+  // What a table may occupy.
+  static constexpr size_t octets() {
+    return kDatagramsMax * (sizeof(Datagram) + sizeof(Waiting) + IndexLists::kOctetsPerIndex) +
+           FlowDirectory::octets(kDatagramsMax);
+  }
+
  private:
-  static constexpr size_t kWaitingPerDatagram = 16;
+  static constexpr uint32_t kNone = IndexLists::kNone;
+  static constexpr uint32_t kWaitingPerDatagram = 16;
 
   struct Datagram {
-    uint32_t until = 0;  // the second at which it is forgotten
-    std::optional<TransportKey> transport;
-    Waiting waiting;
+    Key key;
+    uint32_t until;          // the second at which it is forgotten
+    uint32_t first_waiting;  // kNone when nothing waits
+    TransportKey transport;
+    bool has_transport;
   };
-  struct Hash {
-    const KeyedHash* hash;
-    size_t operator()(const Key& key) const { return (*hash)(key); }
+
+  struct Waiting {
+    WaitingFragments<Key> fragments;
+    uint32_t next;  // of the same datagram, or kNone; of those that are free
   };
-  struct Begun {
-    Key datagram;
-    uint32_t until;
-  };
+
+  // The lists of order_: datagrams held, oldest first, and those that may be taken again.
+  static constexpr uint32_t kHeld = 0;
+  static constexpr uint32_t kFree = 1;
+  static constexpr uint32_t kLists = 2;
 
   // Addresses, protocol and identification; neither VLAN nor DSCP tell datagrams apart.
   static Key datagram_of(Key fragment) {
@@ -133,33 +162,81 @@ class DatagramTable {
     return fragment;
   }
 
-  Datagram& find_or_begin(const Key& fragment, uint32_t second) {
+  [[nodiscard]] uint32_t find(const Key& datagram, uint64_t hash) const {
+    return directory_.find(hash, [&](uint32_t at) { return datagrams_[at].key == datagram; });
+  }
+
+  uint32_t find_or_begin(const Key& fragment, uint32_t second) {
     const Key key = datagram_of(fragment);
-    const auto [at, is_new] = datagrams_.try_emplace(key);
-    if (is_new) begin(at->second, key, second);
-    return at->second;
+    const uint64_t hash = hash_(key);
+    const uint32_t found = find(key, hash);
+    if (found != kNone) return found;
+    if (directory_.is_crowded()) grow_directory();
+    const uint32_t at = take_datagram();
+    datagrams_[at] = {.key = key,
+                      .until = second + kSecondsMax,
+                      .first_waiting = kNone,
+                      .transport = {},
+                      .has_transport = false};
+    directory_.insert(hash, at);
+    order_.push_back(kHeld, at);
+    return at;
   }
 
-  void begin(Datagram& datagram, const Key& key, uint32_t second) {
-    const uint32_t until = second + kSecondsMax;
-    if (datagram.until == until) return;
-    datagram.until = until;
-    order_.push_back({key, until});
+  // The table stays in the order of `until`, since the clock never goes back while it holds any.
+  void begin_anew(uint32_t at, uint32_t second) {
+    datagrams_[at].until = second + kSecondsMax;
+    order_.remove(at);
+    order_.push_back(kHeld, at);
   }
 
-  // Drops entries of datagrams that began anew since.
-  void drop_outdated() {
-    while (!order_.empty()) {
-      const auto at = datagrams_.find(order_.front().datagram);
-      if (at != datagrams_.end() && at->second.until == order_.front().until) return;
-      order_.pop_front();
+  void grow_directory() {
+    directory_.grow();
+    for (uint32_t at = order_.front(kHeld); at != kNone; at = order_.next(at))
+      directory_.insert(hash_(datagrams_[at].key), at);
+  }
+
+  uint32_t take_datagram() {
+    CHECK(datagrams_held_ < datagrams_max_);
+    ++datagrams_held_;
+    const uint32_t free = order_.front(kFree);
+    if (free == kNone) return datagrams_touched_++;
+    order_.remove(free);
+    return free;
+  }
+
+  uint32_t take_waiting() {
+    CHECK(waiting_held_ < datagrams_max_);
+    ++waiting_held_;
+    const uint32_t free = free_waiting_;
+    if (free == kNone) return waiting_touched_++;
+    free_waiting_ = waiting_[free].next;
+    return free;
+  }
+
+  template <typename Take>
+  void give_out(Datagram& datagram, Take& take) {
+    while (datagram.first_waiting != kNone) {
+      const uint32_t at = datagram.first_waiting;
+      take(waiting_[at].fragments);
+      datagram.first_waiting = waiting_[at].next;
+      waiting_[at].next = free_waiting_;
+      free_waiting_ = at;
+      --waiting_held_;
     }
   }
 
-  std::unordered_map<Key, Datagram, Hash> datagrams_;
-  std::deque<Begun>
-      order_;  // every datagram of the table, oldest first; outdated entries may be among them
-  size_t waiting_ = 0;
+  const KeyedHash& hash_;
+  uint32_t datagrams_max_;
+  FlowDirectory directory_;
+  LazyArray<Datagram> datagrams_;
+  IndexLists order_;
+  LazyArray<Waiting> waiting_;
+  uint32_t datagrams_held_ = 0;
+  uint32_t datagrams_touched_ = 0;
+  uint32_t waiting_held_ = 0;
+  uint32_t waiting_touched_ = 0;
+  uint32_t free_waiting_ = kNone;
 };
 
 }  // namespace clerk

@@ -53,8 +53,8 @@ Ledger::Ledger(const LedgerOptions& options, const KeyedHash& hash, LedgerOutput
 
 size_t Ledger::octets(uint32_t flows_max) {
   return RecordTable::octets(flows_max) + FlowDirectory::octets(flows_max) +
-         flows_max * sizeof(Due) + DatagramTable<Ipv4Key>::kOctetsMax +
-         DatagramTable<Ipv6Key>::kOctetsMax;
+         flows_max * sizeof(Due) + DatagramTable<Ipv4Key>::octets() +
+         DatagramTable<Ipv6Key>::octets();
 }
 
 void Ledger::merge(const Delta& delta) {
@@ -125,15 +125,15 @@ template <typename Key>
 void Ledger::merge_fragments(const MeterEntry<Key>& entry) {
   DatagramTable<Key>& table = datagrams<Key>();
   while (table.full())
-    add_orphans(table.forget_oldest());
+    table.forget_oldest([this](const WaitingFragments<Key>& orphan) { add_orphan(orphan); });
   const FlowCounters counters = counters_of(entry);
   std::optional<TransportKey> transport = table.find(entry.key);
   if ((entry.marks & mark::kHasFirst) != 0) {
     transport = {entry.noted_source_port, entry.noted_destination_port, entry.noted_protocol};
-    for (const auto& waited : table.learn(entry.key, *transport, second_)) {
+    table.learn(entry.key, *transport, second_, [&](const WaitingFragments<Key>& waited) {
       const Key key = flow_of(waited.key, *transport);
       add(key, hash_(key), waited.counters);
-    }
+    });
   }
   if (transport) {
     const Key key = flow_of(entry.key, *transport);
@@ -141,12 +141,6 @@ void Ledger::merge_fragments(const MeterEntry<Key>& entry) {
   } else if (!table.wait({entry.key, counters}, second_)) {
     add_orphan<Key>({entry.key, counters});
   }
-}
-
-template <typename Key>
-void Ledger::add_orphans(const std::vector<WaitingFragments<Key>>& orphans) {
-  for (const WaitingFragments<Key>& fragments : orphans)
-    add_orphan(fragments);
 }
 
 template <typename Key>
@@ -222,8 +216,8 @@ void Ledger::tick(uint32_t second) {
 
 template <typename Key>
 void Ledger::expire_datagrams(uint32_t second) {
-  while (const auto orphans = datagrams<Key>().expire(second))
-    add_orphans(*orphans);
+  datagrams<Key>().expire(second,
+                          [this](const WaitingFragments<Key>& orphan) { add_orphan(orphan); });
 }
 
 void Ledger::add_due(uint32_t record, EndReason reason) {

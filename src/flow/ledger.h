@@ -97,8 +97,6 @@ class Ledger {
   template <typename Key>
   void merge_fragments(const MeterEntry<Key>& entry);
   template <typename Key>
-  void add_orphans(const std::vector<WaitingFragments<Key>>& orphans);
-  template <typename Key>
   void add_orphan(const WaitingFragments<Key>& fragments);
   template <typename Key>
   void add(const Key& key, uint64_t hash, const FlowCounters& counters);

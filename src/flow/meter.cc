@@ -82,7 +82,7 @@ MeterEntry<Key>* entry_for(MeterTable<Key>& table, const Key& key, uint64_t hash
 
 template <typename Key>
 Stop count_one(MeterTable<Key>& table, const Key& key, uint64_t hash, const Headers& headers,
-               uint64_t time_ns, PacketCounts& counts) {
+               uint64_t time_ns, uint32_t mtu, PacketCounts& counts) {
   const auto ordinal = static_cast<uint32_t>(counts.received);
   MeterEntry<Key>* entry = entry_for(table, key, hash, headers, time_ns, ordinal);
   if (entry == nullptr) return Stop::LackOfResources;
@@ -91,6 +91,7 @@ Stop count_one(MeterTable<Key>& table, const Key& key, uint64_t hash, const Head
   counts.octets_metered += headers.octets;
   counts.tcp_flags_missing += headers.tcp_flags_missing ? 1 : 0;
   counts.decapsulated += headers.decapsulated ? 1 : 0;
+  counts.super_packets += headers.octets > mtu ? 1 : 0;
   return Stop::Done;
 }
 
@@ -143,9 +144,9 @@ void Meter::count(std::span<const Packet> packets, Delta& delta) {
       const uint64_t time_ns = packets[i].time_ns;
       stop = pending.headers.version == IpVersion::V4
                  ? count_one(delta.ipv4, pending.ipv4.key, pending.ipv4.hash, pending.headers,
-                             time_ns, counts)
+                             time_ns, mtu_, counts)
                  : count_one(delta.ipv6, pending.ipv6.key, pending.ipv6.hash, pending.headers,
-                             time_ns, counts);
+                             time_ns, mtu_, counts);
     }
     if (stop != Stop::Done) ++counts.ignored[static_cast<size_t>(stop)];
     ++counts.received;

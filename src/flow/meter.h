@@ -10,6 +10,7 @@
 #include <span>
 
 #include "base/keyed_hash.h"
+#include "capture/block.h"
 #include "capture/packet.h"
 #include "flow/delta.h"
 
@@ -19,8 +20,13 @@ class Meter {
  public:
   static constexpr uint32_t kBatchMax = 32;
 
-  // Looks into `tunnels`. The hash must be the ledger's. It outlives the meter.
-  explicit Meter(const KeyedHash& hash, TunnelSet tunnels = {}) : hash_(hash), tunnels_(tunnels) {}
+  // Looks into `tunnels`. IP packets longer than `mtu` octets did not come over the link as they
+  // are and are counted as super packets. The hash must be the ledger's. It outlives the meter.
+  explicit Meter(const KeyedHash& hash, TunnelSet tunnels = {}, uint32_t mtu = kEthernetMtu)
+      : hash_(hash), tunnels_(tunnels), mtu_(mtu) {}
+
+  // For the packets to come.
+  void set_mtu(uint32_t mtu) { mtu_ = mtu; }
 
   // At most kBatchMax packets. A packet of a new flow that finds its table full is counted as
   // ignored for lack of resources; Delta::has_room_for() tells beforehand.
@@ -50,6 +56,7 @@ class Meter {
 
   const KeyedHash& hash_;
   TunnelSet tunnels_;
+  uint32_t mtu_;
   std::array<Pending, kBatchMax> pending_;
 };
 

@@ -185,6 +185,38 @@ TEST_F(MeterTest, ATcpHeaderCutBehindItsPortsIsCounted) {
   EXPECT_EQ(delta_.ipv4[0].tcp_flags, 0);
 }
 
+TEST_F(MeterTest, APacketLongerThanTheLinkCarriesIsASuperPacketAndCountsAsItIs) {
+  DescribedPacket fits = udp(1);
+  fits.octets = 1500;
+  DescribedPacket merged = udp(1);
+  merged.octets = 1501;
+  DescribedPacket merged6 = merged;
+  merged6.version = IpVersion::V6;
+  count({fits, merged, merged6});
+  EXPECT_EQ(delta_.counts.metered, 3U);
+  EXPECT_EQ(delta_.counts.super_packets, 2U);
+  EXPECT_EQ(delta_.counts.octets_metered, 1500U + 2 * 1501U);
+  EXPECT_EQ(delta_.ipv4[0].octets, 3001U);
+}
+
+TEST_F(MeterTest, HowLongASuperPacketIsDependsOnTheLink) {
+  DescribedPacket jumbo = udp(1);
+  jumbo.octets = 9000;
+  for (const auto& [mtu, super_packets] : {std::pair(8999U, 1U), {9000U, 1U}, {1500U, 2U}}) {
+    meter_.set_mtu(mtu);
+    count({jumbo});
+    EXPECT_EQ(delta_.counts.super_packets, super_packets) << mtu;
+  }
+}
+
+TEST_F(MeterTest, ALongPacketWithoutRoomIsIgnoredAndNoSuperPacket) {
+  DescribedPacket merged = udp(5);
+  merged.octets = 3000;
+  count({udp(1), udp(2), udp(3), udp(4), merged});
+  EXPECT_EQ(ignored(delta_, Stop::LackOfResources), 1U);
+  EXPECT_EQ(delta_.counts.super_packets, 0U);
+}
+
 // --- The meter against a twin that takes one packet at a time and keeps its entries in a map ---
 
 struct TwinEntry {

@@ -16,9 +16,10 @@ struct PacketCounts {
   uint64_t octets_metered = 0;             // IP octets
   std::array<uint64_t, kStops> ignored{};  // by Stop; the entry of Stop::Done stays 0
   uint64_t tcp_flags_missing = 0;
-  uint64_t decapsulated = 0;  // metered by the IP header inside a tunnel
-  uint64_t filtered = 0;      // read, held back by the filter, not received
-  SourceCounts source;        // what did not come, and is not received
+  uint64_t decapsulated = 0;   // metered by the IP header inside a tunnel
+  uint64_t super_packets = 0;  // metered, and longer than the link carries: merged before capture
+  uint64_t filtered = 0;       // read, held back by the filter, not received
+  SourceCounts source;         // what did not come, and is not received
 
   [[nodiscard]] uint64_t ignored_total() const {
     uint64_t total = 0;
@@ -36,6 +37,7 @@ struct PacketCounts {
       ignored[i] -= before.ignored[i];
     tcp_flags_missing -= before.tcp_flags_missing;
     decapsulated -= before.decapsulated;
+    super_packets -= before.super_packets;
     filtered -= before.filtered;
     source -= before.source;
     return *this;
@@ -49,6 +51,7 @@ struct PacketCounts {
       ignored[i] += other.ignored[i];
     tcp_flags_missing += other.tcp_flags_missing;
     decapsulated += other.decapsulated;
+    super_packets += other.super_packets;
     filtered += other.filtered;
     source += other.source;
     return *this;
