@@ -57,20 +57,22 @@ class DatagramTable {
     return std::exchange(datagram.waiting, {});
   }
 
-  // Keeps fragments until their first one comes. False when their datagram has too many counts
+  // Keeps fragments until their first one comes, and returns the ordinal of the count that they
+  // wait in: their own, or that of an earlier one. Nothing when their datagram has too many counts
   // waiting already, which takes tags or DSCPs that change from fragment to fragment. The table
   // must not be full.
-  [[nodiscard]] bool wait(const WaitingFragments<Key>& fragments, uint32_t second) {
+  [[nodiscard]] std::optional<uint64_t> wait(const WaitingFragments<Key>& fragments,
+                                             uint32_t second) {
     Waiting& waiting = find_or_begin(fragments.key, second).waiting;
     for (WaitingFragments<Key>& other : waiting) {
       if (other.key != fragments.key) continue;
       other.counters.add(fragments.counters);
-      return true;
+      return other.counters.ordinal;
     }
-    if (waiting.size() == kWaitingPerDatagram) return false;
+    if (waiting.size() == kWaitingPerDatagram) return std::nullopt;
     waiting.push_back(fragments);
     ++waiting_;
-    return true;
+    return fragments.counters.ordinal;
   }
 
   // Whether forget_oldest() must make room before anything is added.
