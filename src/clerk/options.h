@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -9,6 +10,7 @@
 
 #include "base/log.h"
 #include "capture/af_packet_source.h"
+#include "clerk/explain_expression.h"
 #include "command_line/answer.h"
 #include "flow/enrich.h"
 #include "ipfix/timestamp.h"
@@ -24,7 +26,8 @@ struct Options {
   std::vector<uint32_t> cpus;           // for the capture threads in turn; may be empty
   std::string filter;
   uint32_t threads = 1;  // live: of each interface, and of a socket that does not tell how many
-  std::vector<Destination> collectors;  // at least one
+  std::vector<Destination> collectors;       // at least one, unless packets are explained
+  std::optional<ExplainExpression> explain;  // which packets, on stdout; only with files
   AsnFile asns;
   uint32_t asns_reread_seconds = 0;
   uint64_t idle_timeout_ns = 0;
