@@ -83,6 +83,7 @@ void FileSource::append(Slice& slice) {
   slice.second = clock_.second();
   if (slice.chunks.empty() || slice.chunks.back() != chunk_) slice.chunks.push_back(chunk_);
   slice.packets.push_back(packet_);
+  if (tells_origins_) slice.origins.push_back(origin_);
   have_packet_ = false;
 }
 
@@ -107,6 +108,7 @@ bool FileSource::next_packet() {
     if (!file_ && !open_next_file()) return false;
     const ReadStatus status = file_->next(packet_);
     if (status == ReadStatus::Packet) {
+      ++origin_.number;
       if (chunk_ != file_->chunk()) chunk_ = file_->chunk();
       return true;
     }
@@ -122,6 +124,7 @@ bool FileSource::next_packet() {
 // Passes over files that cannot be opened, noting why. False when no file is left.
 bool FileSource::open_next_file() {
   while (next_path_ < paths_.size() && !stop_.requested()) {
+    origin_ = {.file = static_cast<uint32_t>(next_path_)};
     auto opened = CaptureFile::open(paths_[next_path_++], pool_, stop_, octets_read_);
     if (opened) {
       file_.emplace(*std::move(opened));

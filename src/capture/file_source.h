@@ -25,6 +25,9 @@ class FileSource {
                                                   PacketFilter filter, uint64_t idle_timeout_ns,
                                                   const StopRequest& stop);
 
+  // From now on slices tell where each packet stands.
+  void tell_origins() { tells_origins_ = true; }
+
   // Fills `slice` with the next packets. False once the slice that ended the input was given out.
   bool next_slice(Slice& slice);
 
@@ -65,6 +68,8 @@ class FileSource {
 
   Packet packet_;         // read, and not yet in a slice
   ChunkReference chunk_;  // what packet_ points into
+  PacketOrigin origin_;   // of packet_
+  bool tells_origins_ = false;
   bool have_packet_ = false;
   bool ended_ = false;
   std::vector<Error> errors_;

@@ -21,12 +21,20 @@ enum class SliceEnd : uint8_t {
   Input,    // nothing is left to read
 };
 
+// Where a packet stands: in which file of the input, counted from 0, and as which packet of that
+// file, counted from 1 with those that the filter held back.
+struct PacketOrigin {
+  uint64_t number = 0;
+  uint32_t file = 0;
+};
+
 struct Slice {
   // Bounds the memory in flight to a few chunks for each meter while keeping the hand-over rare.
   static constexpr size_t kPacketsMax = 32768;
   static constexpr size_t kChunksMax = 5;
 
   std::vector<Packet> packets;
+  std::vector<PacketOrigin> origins;  // of each packet, when the source was asked to tell
   std::vector<ChunkReference> chunks;
   uint32_t second = 0;       // the clock's second while these packets came
   uint32_t next_second = 0;  // with SliceEnd::Tick
@@ -36,6 +44,7 @@ struct Slice {
 
   void clear() {
     packets.clear();
+    origins.clear();
     chunks.clear();
     packets_filtered = 0;
     clock_jumped = false;

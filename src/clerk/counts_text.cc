@@ -7,7 +7,7 @@
 #include <iterator>
 
 #include "base/time.h"
-#include "decode/wire.h"
+#include "clerk/flow_words.h"
 
 namespace clerk {
 namespace {
@@ -58,24 +58,6 @@ std::string count_of(uint64_t value, std::string_view unit) {
 std::string rate_of(double value, std::string_view unit) {
   const auto [number, prefix] = scaled(value);
   return fmt::format("{} {}{}/s", number, prefix, unit);
-}
-
-std::string protocol_name(uint8_t number) {
-  namespace protocol = wire::protocol;
-  switch (number) {
-    case protocol::kIcmp: return "ICMP";
-    case protocol::kTcp: return "TCP";
-    case protocol::kUdp: return "UDP";
-    case protocol::kIcmpV6: return "ICMPv6";
-    case protocol::kSctp: return "SCTP";
-    default: return fmt::format("protocol {}", number);
-  }
-}
-
-std::string endpoint(const IpAddress& address, uint16_t port) {
-  if (port == 0) return to_string(address);
-  return address.version == IpVersion::V4 ? fmt::format("{}:{}", to_string(address), port)
-                                          : fmt::format("[{}]:{}", to_string(address), port);
 }
 
 void append_period(std::string& to, const LedgerCounts& counts,

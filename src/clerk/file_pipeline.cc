@@ -18,6 +18,16 @@ void push(auto& queue, auto value) {
 
 }  // namespace
 
+void end_slice(Ledger& ledger, SliceEnd end, uint32_t next_second, bool clock_jumped) {
+  if (clock_jumped) ledger.note_clock_jump();
+  switch (end) {
+    case SliceEnd::Full: return;
+    case SliceEnd::Tick: return ledger.advance_to(next_second);
+    case SliceEnd::Restart: return ledger.restart();
+    case SliceEnd::Input: return ledger.release_all();
+  }
+}
+
 FilePipeline::FilePipeline(FileSource& source, Ledger& ledger, const KeyedHash& hash,
                            uint32_t threads, TunnelSet tunnels, uint32_t mtu)
     : source_(source), ledger_(ledger), hash_(hash), tunnels_(tunnels), mtu_(mtu) {
@@ -108,13 +118,8 @@ void FilePipeline::count_slice(const Slice& slice, Meter& meter, Lane& lane, Del
 void FilePipeline::merge_slices() {
   for (size_t lane = 0;; lane = (lane + 1) % lanes_.size()) {
     const Handover last = merge_slice(*lanes_[lane]);
-    if (last.clock_jumped) ledger_.note_clock_jump();
-    switch (last.end) {
-      case SliceEnd::Full: break;
-      case SliceEnd::Tick: ledger_.advance_to(last.next_second); break;
-      case SliceEnd::Restart: ledger_.restart(); break;
-      case SliceEnd::Input: ledger_.release_all(); return;
-    }
+    end_slice(ledger_, last.end, last.next_second, last.clock_jumped);
+    if (last.end == SliceEnd::Input) return;
   }
 }
 

@@ -23,6 +23,9 @@
 
 namespace clerk {
 
+// What the end of a slice (slice.h) does to the ledger, once the slice's packets are merged.
+void end_slice(Ledger& ledger, SliceEnd end, uint32_t next_second, bool clock_jumped);
+
 class FilePipeline {
  public:
   // All references outlive the pipeline. The hash must be the ledger's. `mtu` is that of the links

@@ -29,6 +29,7 @@
 #include "capture/ring_filter.h"
 #include "capture/testimony_source.h"
 #include "clerk/counts_text.h"
+#include "clerk/explain_pipeline.h"
 #include "clerk/file_pipeline.h"
 #include "clerk/largest_flows.h"
 #include "clerk/live_pipeline.h"
@@ -143,6 +144,35 @@ bool have_failed(const Sinks& sinks) {
   return failed;
 }
 
+// Nothing without --explain.
+Result<std::unique_ptr<Explainer>> open_explainer(const Options& options) {
+  if (!options.explain) return nullptr;
+  auto output = OutputFile::create("-");
+  if (!output) return fail("--explain: stdout: {}", output.error().message);
+  return std::make_unique<Explainer>(*options.explain, options.read, *std::move(output));
+}
+
+bool can_write(const Explainer* explainer) {
+  return explainer != nullptr && !explainer->failure().has_value();
+}
+
+// Whether there is one that could not write, told in the log.
+bool has_failed(const Explainer* explainer) {
+  if (explainer == nullptr || can_write(explainer)) return false;
+  spdlog::error("--explain: stdout: {}", explainer->failure()->message);
+  return true;
+}
+
+void count_files(const Options& options, FileSource& source, Ledger& ledger, const KeyedHash& hash,
+                 Explainer* explainer) {
+  const uint32_t mtu = options.mtu.value_or(kEthernetMtu);
+  if (explainer == nullptr)
+    return FilePipeline(source, ledger, hash, options.threads, options.tunnels, mtu).run();
+  Meter meter(hash, options.tunnels, mtu);
+  ExplainPipeline(source, meter, ledger, hash, *explainer).run();
+  explainer->finish(ledger.counts().packets);
+}
+
 LedgerOptions ledger_options(const Options& options) {
   return {options.flows_max, {options.idle_timeout_ns, options.active_timeout_ns}};
 }
@@ -164,28 +194,30 @@ Result<int> read_files(const Options& options) {
   const KeyedHash hash;
   const bool for_people = ::isatty(STDERR_FILENO) == 1;
   LargestFlows largest(hash);
+  const std::unique_ptr<Explainer> explainer = TRY(open_explainer(options));
   Ledger ledger(ledger_options(options), hash,
                 {.records =
                      [&](std::span<FlowRecord> records, uint32_t second) {
                        enricher->enrich(records);
                        sinks.add(records, second);
+                       if (explainer) explainer->add(records);
                        if (for_people) largest.add(records);
                      },
                  .tick =
                      [&](uint32_t second) {
                        sinks.flush(second);
-                       if (sinks.all_failed()) stop.request();
+                       if (explainer) explainer->flush();
+                       if (sinks.all_failed() && !can_write(explainer.get())) stop.request();
                      }});
   {
     std::optional<Progress> progress;
     if (for_people) progress.emplace(*source);
-    FilePipeline(*source, ledger, hash, options.threads, options.tunnels,
-                 options.mtu.value_or(kEthernetMtu))
-        .run();
+    count_files(options, *source, ledger, hash, explainer.get());
   }
   for (const Error& error : source->errors())
     spdlog::error("{}", error.message);
-  const bool failed = have_failed(sinks) || !source->errors().empty();
+  const bool failed =
+      have_failed(sinks) || has_failed(explainer.get()) || !source->errors().empty();
   print_to(stderr, format_counts(ledger.counts(), sinks.total()) + "\n");
   if (for_people) print_to(stderr, format_summary(ledger.counts(), largest));
   return failed ? kExitFailed : kExitDone;

@@ -58,6 +58,7 @@ constexpr const char* kRunGroup = "The run";
 // Values as CLI11 reads them, before they become Options.
 struct Raw {
   std::vector<std::string> collectors;
+  std::optional<std::string> explain;
   double active_seconds = kDefaultActiveSeconds;
   double idle_seconds = kDefaultIdleSeconds;
   std::string time_unit = "ns";
@@ -154,6 +155,12 @@ void add_output_flags(CLI::App& app, Options& options, Raw& raw) {
          "everything [stdout]")
       ->type_name("DEST")
       ->allow_extra_args(false);
+  app.add_option(
+         "--explain", raw.explain,
+         "with --read: write to stdout, instead of flows, how each packet of this flow was\n"
+         "decoded and which record it went into: '10.0.0.1:1234>10.0.0.2:80/tcp'. A part that is\n"
+         "* or left out is any; IPv6 with a port in brackets")
+      ->type_name("SRC:PORT>DST:PORT/PROTO");
   app.add_option("--observation_domain", options.observation_domain,
                  "Observation Domain ID of the messages")
       ->type_name("N")
@@ -294,6 +301,21 @@ Result<void> finish_capture(const Raw& raw, Options& options) {
   return {};
 }
 
+// The explanation is for people who read it alone on stdout, and it takes packets one by one.
+Result<void> finish_explain(const Raw& raw, Options& options) {
+  if (!raw.explain) return {};
+  options.explain = TRY(parse_explain_expression(*raw.explain));
+  if (options.live()) return fail("--explain: only with --read");
+  if (raw.threads > 1)
+    return fail("--explain and --threads {}: packets are explained by one thread", raw.threads);
+  for (const Destination& destination : options.collectors) {
+    if (destination.kind != DestinationKind::Udp && destination.path == "-")
+      return fail("--explain and --collector {}: both write to stdout; name a file for the flows",
+                  destination.name);
+  }
+  return {};
+}
+
 Result<void> finish(const Raw& raw, Options& options) {
   if (!options.read.empty() && options.live())
     return fail("--read and {}: one run reads files or captures, not both",
@@ -305,7 +327,9 @@ Result<void> finish(const Raw& raw, Options& options) {
   for (const std::string& text : raw.collectors) {
     options.collectors.push_back(TRY(parse_destination(text)));
   }
-  if (raw.collectors.empty()) options.collectors.push_back(TRY(parse_destination("stdout")));
+  if (raw.collectors.empty() && !raw.explain)
+    options.collectors.push_back(TRY(parse_destination("stdout")));
+  TRY(finish_explain(raw, options));
   options.active_timeout_ns =
       TRY(timeout("--upload_every_secs (--active_timeout)", raw.active_seconds));
   options.idle_timeout_ns = TRY(timeout("--flow_timeout_secs (--idle_timeout)", raw.idle_seconds));

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "capture/af_packet_source.h"
+#include "clerk/explain_expression.h"
 #include "command_line/answer.h"
 #include "decode/tunnels.h"
 #include "flow/enrich.h"
@@ -27,7 +28,8 @@ struct Options {
   std::string filter;
   std::optional<uint32_t> mtu;  // of the links, instead of what interfaces say or Ethernet has
   uint32_t threads = 1;  // live: of each interface, and of a socket that does not tell how many
-  std::vector<Destination> collectors;  // at least one
+  std::vector<Destination> collectors;       // at least one, unless packets are explained
+  std::optional<ExplainExpression> explain;  // which packets, on stdout; only with files
   AsnFile asns;
   uint32_t asns_reread_seconds = 0;
   TunnelSet tunnels;  // to look into

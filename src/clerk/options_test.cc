@@ -326,6 +326,7 @@ TEST(Options, HelpTellsEveryFlagAndTheExamples) {
                            "--filter",
                            "--threads",
                            "--collector",
+                           "--explain",
                            "--upload_every_secs",
                            "--active_timeout",
                            "--flow_timeout_secs",

@@ -21,6 +21,7 @@
 #include "capture/capture_file.h"
 #include "capture/network_interface.h"
 #include "capture/testimony_source.h"
+#include "clerk/explained_packets.h"
 #include "clerk/file_pipeline.h"
 #include "clerk/live_pipeline.h"
 #include "flow/ledger.h"
@@ -74,11 +75,26 @@ bool are_same(const std::string& a, const std::string& b) {
   return file && file == regular_file(b, STDOUT_FILENO);
 }
 
-Result<void> check_input_is_kept(const Destination& destination, const std::string& input) {
+// A file that the run writes, or stdout ("-"), and the flag that asks for it.
+struct Output {
+  std::string flag;
+  std::string path;
+};
+
+std::vector<Output> outputs_of(const Options& options) {
+  std::vector<Output> outputs;
+  for (const Destination& destination : options.collectors) {
+    if (destination.kind != DestinationKind::Udp)
+      outputs.push_back({"--collector " + destination.name, destination.path});
+  }
+  if (options.explain) outputs.push_back({"--explain", "-"});
+  return outputs;
+}
+
+Result<void> check_input_is_kept(const Output& output, const std::string& input) {
   const auto file = regular_file(input, STDIN_FILENO);
-  if (!file || file != regular_file(destination.path, STDOUT_FILENO)) return {};
-  return fail("--collector {}: would overwrite the input {}; name another file", destination.name,
-              input);
+  if (!file || file != regular_file(output.path, STDOUT_FILENO)) return {};
+  return fail("{}: would overwrite the input {}; name another file", output.flag, input);
 }
 
 Result<void> check_destination(const Destination& destination) {
@@ -175,23 +191,28 @@ size_t plan_sockets(Plan& plan, const Options& options) {
   return meters;
 }
 
-// " and 84 for AS numbers", with what comes before the number.
+// ", 84 for AS numbers", with what comes before the number; nothing for nothing.
+std::string memory_of(std::string_view before, size_t octets, std::string_view what) {
+  return octets == 0 ? "" : fmt::format("{}{:.0f} for {}", before, mebibytes(octets), what);
+}
+
 std::string asn_memory(std::string_view before, size_t octets) {
-  return octets == 0 ? "" : fmt::format("{}{:.0f} for AS numbers", before, mebibytes(octets));
+  return memory_of(before, octets, "AS numbers");
 }
 
 std::string describe_file_memory(const Options& options, size_t asn_octets) {
   const size_t flows = Ledger::octets(options.flows_max);
   const size_t meters = FilePipeline::octets(options.threads);
+  const size_t explained = options.explain ? ExplainedPackets::kOctetsMax : 0;
   const bool may_be_zstd = std::ranges::any_of(
       options.read, [](const std::string& path) { return path == "-" || path.ends_with(".zst"); });
   const std::string_view zstd =
       may_be_zstd ? "; zstd input adds its window, 8 MiB, or 128 with --long" : "";
   return fmt::format(
-      "memory: at most {:.0f} MiB, {:.0f} for {} flows{} and {:.0f} for {} meter{}{}",
-      mebibytes(flows + meters + asn_octets), mebibytes(flows), options.flows_max,
-      asn_memory(", ", asn_octets), mebibytes(meters), options.threads,
-      options.threads == 1 ? "" : "s", zstd);
+      "memory: at most {:.0f} MiB, {:.0f} for {} flows{}{} and {:.0f} for {} meter{}{}",
+      mebibytes(flows + meters + explained + asn_octets), mebibytes(flows), options.flows_max,
+      asn_memory(", ", asn_octets), memory_of(", ", explained, "explanations"), mebibytes(meters),
+      options.threads, options.threads == 1 ? "" : "s", zstd);
 }
 
 std::string describe_live_memory(const Options& options, size_t asn_octets, size_t socket_meters) {
@@ -279,17 +300,16 @@ std::string describe_memory(const Options& options, size_t asn_octets, size_t so
 }
 
 Result<void> check_outputs(const Options& options) {
-  std::vector<const Destination*> files;
-  for (const Destination& destination : options.collectors) {
-    if (destination.kind == DestinationKind::Udp) continue;
+  std::vector<Output> checked;
+  for (const Output& output : outputs_of(options)) {
     for (const std::string& input : options.read)
-      TRY(check_input_is_kept(destination, input));
-    for (const Destination* other : files) {
-      if (!are_same(destination.path, other->path)) continue;
-      return fail("--collector {}: writes to the same file as --collector {}; name another file",
-                  destination.name, other->name);
+      TRY(check_input_is_kept(output, input));
+    for (const Output& other : checked) {
+      if (are_same(output.path, other.path))
+        return fail("{}: writes to the same file as {}; name another file", output.flag,
+                    other.flag);
     }
-    files.push_back(&destination);
+    checked.push_back(output);
   }
   return {};
 }
@@ -308,6 +328,8 @@ Result<int> check_plan(const Options& options, const StopRequest& stop) {
                        seconds(options.active_timeout_ns)));
   for (const Destination& destination : options.collectors)
     plan.add(fmt::format("send to {}", destination.name), check_destination(destination));
+  if (options.explain)
+    plan.add(fmt::format("explain packets of {} on stdout", to_string(*options.explain)));
   plan_account(plan, options);
   const size_t socket_meters = plan_sockets(plan, options);
   plan.add(describe_memory(options, asn_octets, socket_meters));

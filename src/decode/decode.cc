@@ -34,7 +34,7 @@ std::string_view explain(Stop stop) {
   switch (stop) {
     case Stop::Done: return "counted";
     case Stop::NonIp:
-      return "no IP behind the layers that this version knows: ARP, LLDP, spanning tree, PPPoE";
+      return "no IP behind the layers that are known: ARP, LLDP, spanning tree and the like";
     case Stop::LinkType: return "a link type that this version does not know";
     case Stop::Truncated:
       return "cut short by the capture before the flow key was complete; capture with a larger "

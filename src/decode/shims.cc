@@ -33,7 +33,7 @@ Next vlan_tag(Walk& walk) {
   if (!reader.has(kVlanOctets)) return stops(reader.missing(kVlanOctets));
   const auto vlan_id = static_cast<uint16_t>(reader.load<uint16_t>(0) & kVlanIdMask);
   const auto type = reader.load<uint16_t>(2);
-  walk.note("VLAN tag", kVlanOctets, "VLAN {}, type {:#06x}", vlan_id, type);
+  walk.note("VLAN", kVlanOctets, "id {}, type {:#06x}", vlan_id, type);
   if (!walk.tagged) walk.headers.vlan_id = vlan_id;
   walk.tagged = true;
   reader.skip(kVlanOctets);

@@ -18,10 +18,33 @@ bool has_ports(uint8_t number) {
   }
 }
 
-void decode_tcp_flags(Walk& walk) {
+struct HeaderWithPorts {
+  std::string_view name;
+  size_t octets;
+};
+
+// Of the protocols other than TCP, whose header tells its length.
+HeaderWithPorts header_with_ports(uint8_t number) {
+  switch (number) {
+    case protocol::kUdp: return {"UDP", kUdpOctets};
+    case protocol::kUdpLite: return {"UDP-Lite", kUdpOctets};
+    case protocol::kSctp: return {"SCTP", kSctpOctets};
+    default: return {"DCCP", kDccpOctetsMin};
+  }
+}
+
+void decode_tcp(Walk& walk) {
   Headers& headers = walk.headers;
-  headers.tcp_flags_missing = !walk.reader.has(kTcpFlagsAt + 1);
-  if (!headers.tcp_flags_missing) headers.tcp_flags = walk.reader.octet(kTcpFlagsAt);
+  const ByteReader& reader = walk.reader;
+  headers.tcp_flags_missing = !reader.has(kTcpFlagsAt + 1);
+  if (headers.tcp_flags_missing) {
+    walk.note("TCP", reader.left(), "{} > {}, flags cut off", headers.source_port,
+              headers.destination_port);
+    return;
+  }
+  headers.tcp_flags = reader.octet(kTcpFlagsAt);
+  walk.note("TCP", size_t{reader.octet(kTcpFlagsAt - 1)} / 16 * 4, "{} > {}, flags {:#04x}",
+            headers.source_port, headers.destination_port, headers.tcp_flags);
 }
 
 Stop decode_ports(Walk& walk) {
@@ -29,9 +52,12 @@ Stop decode_ports(Walk& walk) {
   if (!walk.reader.has(kPortsOctets)) return walk.reader.missing(kPortsOctets);
   headers.source_port = walk.reader.load<uint16_t>(0);
   headers.destination_port = walk.reader.load<uint16_t>(2);
-  if (headers.protocol == protocol::kTcp) decode_tcp_flags(walk);
-  walk.note("ports", kPortsOctets, "{} > {}{}", headers.source_port, headers.destination_port,
-            headers.tcp_flags_missing ? ", TCP flags cut off" : "");
+  if (headers.protocol == protocol::kTcp) {
+    decode_tcp(walk);
+  } else {
+    const auto [name, octets] = header_with_ports(headers.protocol);
+    walk.note(name, octets, "{} > {}", headers.source_port, headers.destination_port);
+  }
   return Stop::Done;
 }
 

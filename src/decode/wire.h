@@ -259,6 +259,9 @@ inline constexpr size_t kPortsOctets = 4;
 // UDP (RFC 768): ports 4 | length 2, with this header | checksum 2
 inline constexpr size_t kUdpOctets = 8;
 inline constexpr size_t kUdpLengthAt = 4;
+// SCTP (RFC 9260): ports 4 | tag 4 | checksum 4. DCCP (RFC 4340), with a short sequence number
+inline constexpr size_t kSctpOctets = 12;
+inline constexpr size_t kDccpOctetsMin = 12;
 // ICMP and ICMPv6: type 1 | code 1
 inline constexpr size_t kIcmpTypeCodeOctets = 2;
 

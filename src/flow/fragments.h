@@ -69,10 +69,12 @@ class DatagramTable {
     give_out(datagram, take);
   }
 
-  // Keeps fragments until their first one comes. False when their datagram has too many counts
+  // Keeps fragments until their first one comes, and returns the ordinal of the count that they
+  // wait in: their own, or that of an earlier one. Nothing when their datagram has too many counts
   // waiting already, which takes tags or DSCPs that change from fragment to fragment. The table
   // must not be full.
-  [[nodiscard]] bool wait(const WaitingFragments<Key>& fragments, uint32_t second) {
+  [[nodiscard]] std::optional<uint64_t> wait(const WaitingFragments<Key>& fragments,
+                                             uint32_t second) {
     Datagram& datagram = datagrams_[find_or_begin(fragments.key, second)];
     uint32_t* link = &datagram.first_waiting;
     uint32_t kinds = 0;
@@ -80,15 +82,15 @@ class DatagramTable {
       Waiting& waiting = waiting_[*link];
       if (waiting.fragments.key == fragments.key) {
         waiting.fragments.counters.add(fragments.counters);
-        return true;
+        return waiting.fragments.counters.ordinal;
       }
       link = &waiting.next;
     }
-    if (kinds == kWaitingPerDatagram) return false;
+    if (kinds == kWaitingPerDatagram) return std::nullopt;
     const uint32_t added = take_waiting();
     waiting_[added] = {.fragments = fragments, .next = kNone};
     *link = added;
-    return true;
+    return fragments.counters.ordinal;
   }
 
   // Whether forget_oldest() must make room before anything is added.

@@ -50,7 +50,7 @@ class DatagramTableTest : public ::testing::Test {
       : table_(hash_, datagrams_max) {}
 
   void wait(const Fragments& fragments, uint32_t second = kStart) {
-    EXPECT_TRUE(table_.wait(fragments, second));
+    EXPECT_TRUE(table_.wait(fragments, second).has_value());
   }
 
   // What waited for the first fragment.
@@ -284,7 +284,7 @@ TEST_P(DatagramTableAndTwin, AgreeOnAnything) {
                 twin.learn(identification, ports, second));
     } else {
       const uint64_t packets = 1 + dice.below(3);
-      ASSERT_EQ(table_.wait(fragments(datagram(identification, dscp), packets), second),
+      ASSERT_EQ(table_.wait(fragments(datagram(identification, dscp), packets), second).has_value(),
                 twin.wait(identification, dscp, packets, second));
     }
     if (dice.one_in(20)) second += static_cast<uint32_t>(dice.below(12));

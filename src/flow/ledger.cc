@@ -138,8 +138,10 @@ void Ledger::merge_fragments(const MeterEntry<Key>& entry) {
   if (transport) {
     const Key key = flow_of(entry.key, *transport);
     add(key, hash_(key), counters);
-  } else if (!table.wait({entry.key, counters}, second_)) {
+  } else if (const auto waits_in = table.wait({entry.key, counters}, second_); !waits_in) {
     add_orphan<Key>({entry.key, counters});
+  } else if (observer_ != nullptr && *waits_in != counters.ordinal) {
+    observer_->joined(counters.ordinal, *waits_in);
   }
 }
 
@@ -147,11 +149,20 @@ template <typename Key>
 void Ledger::add_orphan(const WaitingFragments<Key>& fragments) {
   const Key key = flow_of(fragments.key, {0, 0, fragments.key.tail.protocol});
   counts_.fragments_orphaned += fragments.counters.packets;
+  if (observer_ != nullptr) observer_->orphaned(fragments.counters.ordinal);
   add(key, hash_(key), fragments.counters);
 }
 
 template <typename Key>
 void Ledger::add(const Key& key, uint64_t hash, const FlowCounters& counters) {
+  const uint32_t record = add_to_record(key, hash, counters);
+  if (observer_ != nullptr) [[unlikely]]
+    observer_->counted(counters.ordinal, record);
+}
+
+// Returns the record, which may be a new one.
+template <typename Key>
+uint32_t Ledger::add_to_record(const Key& key, uint64_t hash, const FlowCounters& counters) {
   const uint32_t record =
       directory_.find(hash, [&](uint32_t candidate) { return records_.has_key(candidate, key); });
   if (record == FlowDirectory::kNone) return open(key, hash, counters);
@@ -168,16 +179,18 @@ void Ledger::add(const Key& key, uint64_t hash, const FlowCounters& counters) {
     records_.wheel().remove(record);
     records_.wheel().add(record, due_second(held, options_.timeouts), next_mark_);
   }
+  return record;
 }
 
 template <typename Key>
-void Ledger::open(const Key& key, uint64_t hash, const FlowCounters& counters) {
+uint32_t Ledger::open(const Key& key, uint64_t hash, const FlowCounters& counters) {
   if (records_.held() == options_.flows_max) evict_oldest();
   if (directory_.is_crowded()) grow_directory();
   const uint32_t record = records_.open(key, counters);
   directory_.insert(hash, record);
   records_.wheel().add(record, due_second(counters, options_.timeouts), next_mark_);
   ++counts_.flows_created;
+  return record;
 }
 
 void Ledger::grow_directory() {
@@ -300,6 +313,7 @@ void Ledger::release_as(uint32_t record, EndReason reason) {
   counts_.packets_exported += held.packets;
   counts_.octets_exported += held.octets;
   records_.close(record);
+  if (observer_ != nullptr) observer_->released(record);
 }
 
 void Ledger::deliver() {

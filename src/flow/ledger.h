@@ -59,6 +59,20 @@ struct LedgerOutput {
   std::function<void(uint32_t second)> tick;
 };
 
+// Who wants to know which record each count ends up in: for people who ask, not for every run. A
+// count is named by the ordinal of its first packet (FlowCounters::ordinal). Record numbers are the
+// table's own, and used again once a record is released.
+struct LedgerObserver {
+  std::function<void(uint64_t ordinal, uint32_t record)> counted;
+  // It waits for its datagram's ports as part of an earlier count, whose ordinal stands for both
+  // from now on.
+  std::function<void(uint64_t ordinal, uint64_t earlier)> joined;
+  // Its datagram's first fragment never came: it is about to be counted with port 0.
+  std::function<void(uint64_t ordinal)> orphaned;
+  // LedgerOutput gets the records later, in the order in which they are released.
+  std::function<void(uint32_t record)> released;
+};
+
 class Ledger {
  public:
   // The hash must be the meters'; it outlives the ledger.
@@ -75,6 +89,9 @@ class Ledger {
 
   // The clock goes back: releases all that is held. The next delta sets the new clock.
   void restart();
+
+  // Tells of everything from now on. The observer outlives the ledger.
+  void tell(const LedgerObserver& observer) { observer_ = &observer; }
 
   void note_clock_jump() { ++counts_.clock_jumps; }
   [[nodiscard]] const LedgerCounts& counts() const { return counts_; }
@@ -101,7 +118,9 @@ class Ledger {
   template <typename Key>
   void add(const Key& key, uint64_t hash, const FlowCounters& counters);
   template <typename Key>
-  void open(const Key& key, uint64_t hash, const FlowCounters& counters);
+  uint32_t add_to_record(const Key& key, uint64_t hash, const FlowCounters& counters);
+  template <typename Key>
+  uint32_t open(const Key& key, uint64_t hash, const FlowCounters& counters);
   void grow_directory();
   [[nodiscard]] uint64_t hash_of(uint32_t record) const;
   template <typename Key>
@@ -128,6 +147,7 @@ class Ledger {
   LedgerOptions options_;
   const KeyedHash& hash_;
   LedgerOutput output_;
+  const LedgerObserver* observer_ = nullptr;  // mostly nobody
   FlowDirectory directory_;
   RecordTable records_;
   DatagramTable<Ipv4Key> ipv4_datagrams_;

@@ -106,11 +106,17 @@ CLERK_ALWAYS_INLINE Meter::Keyed<Key> Meter::keyed(const Headers& headers,
   return {key, hash};
 }
 
+// A usable time is asked for last: rare packets lack one, and what else they hold may be of
+// interest.
+Stop Meter::decode(const Packet& packet, Headers& headers, LayerTrace* trace) const {
+  const Stop stop = clerk::decode(packet, tunnels_, headers, trace);
+  return packet.time_ns < kTimeEnd ? stop : Stop::BadTime;
+}
+
 void Meter::decode_all(std::span<const Packet> packets, const Delta& delta) {
   for (size_t i = 0; i < packets.size(); ++i) {
     Pending& pending = pending_[i];
-    pending.stop = packets[i].time_ns < kTimeEnd ? decode(packets[i], tunnels_, pending.headers)
-                                                 : Stop::BadTime;
+    pending.stop = decode(packets[i], pending.headers);
     if (pending.stop != Stop::Done) continue;
     if (pending.headers.version == IpVersion::V4) {
       pending.ipv4 = keyed<Ipv4Key>(pending.headers, delta.ipv4);

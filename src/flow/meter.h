@@ -32,6 +32,10 @@ class Meter {
   // ignored for lack of resources; Delta::has_room_for() tells beforehand.
   void count(std::span<const Packet> packets, Delta& delta);
 
+  // Decodes a packet as count() does.
+  [[nodiscard]] Stop decode(const Packet& packet, Headers& headers,
+                            LayerTrace* trace = nullptr) const;
+
  private:
   template <typename Key>
   struct Keyed {
