@@ -177,6 +177,7 @@ class LedgerTwin {
 
   void report(const TwinCount& count, EndReason reason, uint32_t second) {
     const DescribedPacket& flow = count.flow;
+    if (flow.ether_type != 0) return report_without_ip(count, reason, second);
     const bool is_icmp = flow.protocol == 1 || flow.protocol == 58;
     released_.push_back({{.source = address_of(flow.version, flow.source_host),
                           .destination = address_of(flow.version, flow.destination_host),
@@ -192,6 +193,21 @@ class LedgerTwin {
                           .tos = flow.tos,
                           .tcp_flags = count.tcp_flags,
                           .end_reason = count.end_tick ? EndReason::EndDetected : reason},
+                         second});
+  }
+
+  void report_without_ip(const TwinCount& count, EndReason reason, uint32_t second) {
+    const DescribedPacket& flow = count.flow;
+    released_.push_back({{.source_mac = mac_of(flow.source_host),
+                          .destination_mac = mac_of(flow.destination_host),
+                          .octets = count.octets,
+                          .packets = count.packets,
+                          .first_ns = count.first_ns,
+                          .last_ns = count.last_ns,
+                          .vlan_id = flow.vlan_id,
+                          .ether_type = flow.ether_type,
+                          .end_reason = reason,
+                          .without_ip = true},
                          second});
   }
 
@@ -307,7 +323,8 @@ class TrafficMaker {
   }
 
   void choose_kind(DescribedPacket& packet) {
-    switch (dice_.below(5)) {
+    switch (dice_.below(6)) {
+      case 5: return lose_ip(packet);
       case 0: return make_icmp(packet);
       case 1: return traffic_.fragments ? make_fragment(packet) : make_tcp(packet);
       case 2: return;
@@ -320,6 +337,14 @@ class TrafficMaker {
     packet.vlan_id = 0;
     packet.tcp_flags = dice_.one_of<uint8_t>(
         {kAck, kAck, kAck, kPsh | kAck, kSyn, kSyn | kAck, kFin | kAck, kRst, kSyn | kRst, 0});
+  }
+
+  void lose_ip(DescribedPacket& packet) {
+    packet.version = IpVersion::V4;
+    packet.protocol = 0;
+    packet.source_port = 0;
+    packet.tos = 0;
+    packet.ether_type = dice_.one_of<uint16_t>({0x0806, 0x0806, 0x88cc});
   }
 
   void make_icmp(DescribedPacket& packet) {

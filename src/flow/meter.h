@@ -1,5 +1,7 @@
 // The Metering Process's fast half: decodes packets to flow keys and adds them to a delta.
 //
+// A packet without IP is metered by its link headers when the delta has a table for it.
+//
 // One for each capture thread, shared with nobody. It takes no lock, allocates nothing, makes no
 // system call and knows nothing of timeouts. Packets are taken in batches so that table lines are
 // on their way from memory while other packets are decoded.
@@ -40,13 +42,14 @@ class Meter {
     union {
       Keyed<Ipv4Key> ipv4;
       Keyed<Ipv6Key> ipv6;
+      Keyed<LinkKey> link;
     };
   };
 
   void decode_all(std::span<const Packet> packets, const Delta& delta);
   void prefetch_entries(size_t packets, const Delta& delta);
   template <typename Key>
-  Keyed<Key> keyed(const Headers& headers, const MeterTable<Key>& table) const;
+  Keyed<Key> keyed(const Key& key, const MeterTable<Key>& table) const;
 
   const KeyedHash& hash_;
   TunnelSet tunnels_;
