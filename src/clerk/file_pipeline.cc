@@ -19,20 +19,20 @@ void push(auto& queue, auto value) {
 }  // namespace
 
 FilePipeline::FilePipeline(FileSource& source, Ledger& ledger, const KeyedHash& hash,
-                           uint32_t threads, TunnelSet tunnels)
-    : source_(source), ledger_(ledger), hash_(hash), tunnels_(tunnels) {
+                           uint32_t threads, const MeterOptions& meter)
+    : source_(source), ledger_(ledger), hash_(hash), tunnels_(meter.tunnels) {
   for (uint32_t i = 0; i < threads; ++i) {
     Lane& lane = *lanes_.emplace_back(std::make_unique<Lane>());
     for (auto& delta : lane.deltas) {
-      delta = std::make_unique<Delta>();
+      delta = std::make_unique<Delta>(meter);
       push(lane.empty, delta.get());
     }
   }
 }
 
-size_t FilePipeline::octets(uint32_t threads) {
+size_t FilePipeline::octets(uint32_t threads, const MeterOptions& meter) {
   constexpr size_t kSlice = Slice::kPacketsMax * sizeof(Packet) + Slice::kChunksMax * kChunkOctets;
-  return threads * (Lane::kDeltas * Delta::octets() + kSlice) + 2 * kChunkOctets;
+  return threads * (Lane::kDeltas * Delta::octets(meter) + kSlice) + 2 * kChunkOctets;
 }
 
 void FilePipeline::run() {

@@ -27,13 +27,13 @@ class FilePipeline {
  public:
   // All references outlive the pipeline. The hash must be the ledger's.
   FilePipeline(FileSource& source, Ledger& ledger, const KeyedHash& hash, uint32_t threads,
-               TunnelSet tunnels = {});
+               const MeterOptions& meter = {});
 
   // Reads everything and releases every record. Returns when all threads have ended.
   void run();
 
   // What the pipeline of this many threads may occupy.
-  static size_t octets(uint32_t threads);
+  static size_t octets(uint32_t threads, const MeterOptions& meter);
 
  private:
   // One delta on its way to the ledger; `last_of_slice` tells that the slice's end, described by

@@ -47,9 +47,10 @@ namespace clerk {
 namespace {
 
 Result<Sinks> open_sinks(const Options& options) {
-  const UdpOptions udp{
-      .session = {.observation_domain = options.observation_domain, .time_unit = options.time_unit},
-      .records_per_second = options.udp_records_per_second};
+  const UdpOptions udp{.session = {.observation_domain = options.observation_domain,
+                                   .time_unit = options.time_unit,
+                                   .non_ip = options.meter.non_ip},
+                       .records_per_second = options.udp_records_per_second};
   Sinks sinks;
   for (const Destination& destination : options.collectors)
     sinks.attach(TRY(create_sink(destination, udp)));
@@ -179,7 +180,7 @@ Result<int> read_files(const Options& options) {
   {
     std::optional<Progress> progress;
     if (for_people) progress.emplace(*source);
-    FilePipeline(*source, ledger, hash, options.threads, options.tunnels).run();
+    FilePipeline(*source, ledger, hash, options.threads, options.meter).run();
   }
   for (const Error& error : source->errors())
     spdlog::error("{}", error.message);
@@ -229,8 +230,8 @@ Result<int> capture_live(const Options& options) {
   };
   LivePipeline(std::move(sources), ledger, hash, stop,
                {.idle_timeout_ns = options.idle_timeout_ns,
-                .tunnels = options.tunnels,
                 .cpus = options.cpus,
+                .meter = options.meter,
                 .now_ns = wall_clock_ns,
                 .between_merges = log_summary})
       .run();
