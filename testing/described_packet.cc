@@ -46,7 +46,19 @@ void append_transport(PacketBuilder& to, const DescribedPacket& packet) {
   }
 }
 
+std::vector<uint8_t> frame_without_ip(PacketBuilder builder, const DescribedPacket& packet) {
+  constexpr size_t kDestinationHostAt = 5;
+  constexpr size_t kSourceHostAt = 11;
+  builder.ether_type(packet.ether_type);
+  builder.payload(packet.octets - builder.build().size());
+  return builder.set_octet(kDestinationHostAt, packet.destination_host)
+      .set_octet(kSourceHostAt, packet.source_host)
+      .build();
+}
+
 }  // namespace
+
+MacAddress mac_of(uint8_t host) { return {{0x02, 0, 0, 0, 0, host}}; }
 
 IpAddress address_of(IpVersion version, uint8_t host) {
   IpAddress address{.version = version};
@@ -63,6 +75,7 @@ std::vector<uint8_t> frame_of(const DescribedPacket& packet) {
   PacketBuilder builder;
   builder.ethernet();
   if (packet.vlan_id != 0) builder.vlan(packet.vlan_id);
+  if (packet.ether_type != 0) return frame_without_ip(builder, packet);
   const size_t link_octets = builder.build().size();
   packet.version == IpVersion::V4 ? append_ipv4(builder, packet) : append_ipv6(builder, packet);
   append_transport(builder, packet);

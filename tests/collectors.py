@@ -181,20 +181,20 @@ def tshark_documents(path, port=None):
 
 def tshark_records(path, port=None):
     """Nanoseconds; tshark cuts the NTP fraction where the nearest nanosecond is meant, so a time may be 1 ns early."""
-    return [_tshark_record(flow) for flow in _tshark_flows(tshark_documents(path, port))]
+    return [_tshark_record(flow) for flow in tshark_flows(tshark_documents(path, port))]
 
 
-def _tshark_flows(node):
+def tshark_flows(node):
     """Every "Flow N" object, however deep, in order."""
     if isinstance(node, list):
         for item in node:
-            yield from _tshark_flows(item)
+            yield from tshark_flows(item)
     elif isinstance(node, dict):
         for name, item in node.items():
             if name.startswith("Flow "):
                 yield item
             else:
-                yield from _tshark_flows(item)
+                yield from tshark_flows(item)
 
 
 def _tshark_record(flow):
@@ -208,11 +208,11 @@ def _tshark_record(flow):
                              int(fields["srcport"]), int(fields["dstport"]), type_code, int(fields["vlanid"]))
     times = fields["timedelta_tree"]
     return flow_model.Record(key, int(fields["tos"], 16), int(fields["packets"]), int(fields["octets"]),
-                             _tshark_time(times["cflow.abstimestart"]), _tshark_time(times["cflow.abstimeend"]),
+                             tshark_time(times["cflow.abstimestart"]), tshark_time(times["cflow.abstimeend"]),
                              int(fields["tcpflags"], 16), int(fields["flow_end_reason"]))
 
 
-def _tshark_time(text):
+def tshark_time(text):
     """Nov 14, 2023 22:13:28.450026114 UTC"""
     whole, fraction = text.removesuffix(" UTC").split(".")
     return _unix_ns(datetime.strptime(whole, "%b %d, %Y %H:%M:%S")) + int(fraction)
@@ -235,11 +235,16 @@ def ipfix_dump(path, *options):
 
 def ipfix_dump_records(path, unit):
     """Times are whole seconds for nanoseconds (its output has no fraction there), else exact."""
+    return [_named_record(fields, unit, ipfix_dump_time) for fields in ipfix_dump_fields(path)]
+
+
+def ipfix_dump_fields(path):
+    """The fields of each record by their names, as text."""
     parts = re.split(r"--- data record \d+ ---", ipfix_dump(path, "--data"))[1:]
-    return [_named_record(dict(re.findall(r"\)\s+(\w+) : (.*)", part)), unit, _ipfix_dump_time) for part in parts]
+    return [dict(re.findall(r"\)\s+(\w+) : (.*)", part)) for part in parts]
 
 
-def _ipfix_dump_time(text):
+def ipfix_dump_time(text):
     whole, _, fraction = text.partition(".")
     return _unix_ns(datetime.strptime(whole, "%Y-%m-%d %H:%M:%S")) + int(fraction.ljust(9, "0"))
 
@@ -249,22 +254,27 @@ import ipfix.ie, ipfix.reader, json, sys
 ipfix.ie.use_iana_default()
 with open(sys.argv[1], "rb") as stream:
     for record in ipfix.reader.from_stream(stream).namedict_iterator():
-        print(json.dumps(record, default=str))
+        print(json.dumps(record, default=lambda value: value.hex(":") if isinstance(value, bytes) else str(value)))
 """
 
 
 def python_ipfix_records(path, unit):
     """Microseconds at best. It reads NTP times as if they began in 1970."""
+    take_time = _python_ipfix_time if unit == "Milliseconds" else python_ipfix_ntp_time
+    return [_named_record(fields, unit, take_time) for fields in python_ipfix_fields(path)]
+
+
+def python_ipfix_fields(path):
+    """The fields of each record by their names."""
     output = subprocess.run(["/usr/bin/python3", "-c", PYTHON_IPFIX_READER, path], capture_output=True, check=True)
-    take_time = _python_ipfix_time if unit == "Milliseconds" else _python_ipfix_ntp_time
-    return [_named_record(json.loads(line), unit, take_time) for line in output.stdout.splitlines()]
+    return [json.loads(line) for line in output.stdout.splitlines()]
 
 
 def _python_ipfix_time(text):
     return _unix_ns(datetime.fromisoformat(text))
 
 
-def _python_ipfix_ntp_time(text):
+def python_ipfix_ntp_time(text):
     return _unix_ns(datetime.fromisoformat(text) - timedelta(seconds=NTP_TO_UNIX_S))
 
 

@@ -16,11 +16,14 @@ ELEMENTS = {
     1: "octetDeltaCount", 2: "packetDeltaCount", 4: "protocolIdentifier", 5: "ipClassOfService", 6: "tcpControlBits",
     7: "sourceTransportPort", 8: "sourceIPv4Address", 11: "destinationTransportPort", 12: "destinationIPv4Address",
     16: "bgpSourceAsNumber", 17: "bgpDestinationAsNumber", 27: "sourceIPv6Address", 28: "destinationIPv6Address",
-    32: "icmpTypeCodeIPv4", 58: "vlanId", 136: "flowEndReason", 139: "icmpTypeCodeIPv6",
+    32: "icmpTypeCodeIPv4", 56: "sourceMacAddress", 58: "vlanId", 80: "destinationMacAddress",
+    136: "flowEndReason", 139: "icmpTypeCodeIPv6",
     152: "flowStartMilliseconds", 153: "flowEndMilliseconds", 154: "flowStartMicroseconds",
     155: "flowEndMicroseconds", 156: "flowStartNanoseconds", 157: "flowEndNanoseconds",
+    256: "ethernetType", 352: "layer2OctetDeltaCount",
 }
 ADDRESSES = {8, 12, 27, 28}
+MAC_ADDRESSES = {56, 80}
 MILLISECONDS = {152, 153}
 # Times in NTP format (section 6.1): the unit in ns that is meant, and the fraction's bits that are zero.
 NTP_TIMES = {154: (1000, 11), 155: (1000, 11), 156: (1, 0), 157: (1, 0)}
@@ -59,6 +62,9 @@ def _unix_ns(ntp, unit_ns, zero_bits):
 def _value(element, octets):
     if element in ADDRESSES:
         return str(ipaddress.ip_address(octets))
+    if element in MAC_ADDRESSES:
+        _require(len(octets) == 6, "a MAC address of %d octets" % len(octets))
+        return octets.hex(":")
     number = int.from_bytes(octets, "big")
     if element in MILLISECONDS:
         return number * 10**6

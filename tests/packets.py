@@ -19,6 +19,7 @@ LINK_SLL2 = 276
 ETHERTYPE_IPV4 = 0x0800
 ETHERTYPE_ARP = 0x0806
 ETHERTYPE_IPV6 = 0x86DD
+ETHERTYPE_LLDP = 0x88CC
 ETHERTYPE_MPLS = 0x8847
 
 TPID_8021Q = 0x8100
@@ -189,13 +190,24 @@ def arp():
     return Network(ETHERTYPE_ARP, struct.pack("!HHBBH", 1, ETHERTYPE_IPV4, 6, 4, 1) + bytes(20))
 
 
+def lldp():
+    """A chassis, a port, a time to live and the end."""
+    return Network(ETHERTYPE_LLDP, bytes.fromhex("02070402000000000104030531060200780000"))
+
+
+def spanning_tree():
+    """A configuration message behind LLC; where others have an EtherType stands its length."""
+    message = bytes.fromhex("424203") + bytes(35)
+    return Network(len(message), message)
+
+
 # Link layers
 
 
-def ethernet(network, *, minimum=0):
+def ethernet(network, *, minimum=0, destination="02:00:00:00:00:02", source="02:00:00:00:00:01"):
     """`minimum` pads the frame as a real Ethernet sender does (60 without the checksum)."""
-    frame = bytes.fromhex("020000000002020000000001") + struct.pack("!H", network.ethertype) + network.octets
-    return frame.ljust(minimum, b"\0")
+    addresses = bytes.fromhex((destination + source).replace(":", ""))
+    return (addresses + struct.pack("!H", network.ethertype) + network.octets).ljust(minimum, b"\0")
 
 
 def sll(network):

@@ -24,9 +24,6 @@ enum class RingLink : uint8_t {
   Network,
 };
 
-// The longest IP packet that an Ethernet link carries, where nobody knows better.
-inline constexpr uint32_t kEthernetMtu = 1500;
-
 struct Block {
   std::span<const uint8_t> octets;
   RingLink link = RingLink::Ethernet;

@@ -82,6 +82,9 @@ enum class LinkType : uint32_t {
 // The time of a packet that its file tells no time for: it takes the packet clock's.
 inline constexpr uint64_t kNoTime = UINT64_MAX;
 
+// The longest IP packet that an Ethernet link carries, where nobody knows better.
+inline constexpr uint32_t kEthernetMtu = 1500;
+
 // No tag was taken off the packet.
 inline constexpr uint16_t kNoVlanTag = UINT16_MAX;
 

@@ -60,6 +60,29 @@ std::string rate_of(double value, std::string_view unit) {
   return fmt::format("{} {}{}/s", number, prefix, unit);
 }
 
+// What a frame without IP carries.
+std::string ether_type_name(uint16_t number) {
+  constexpr uint16_t kArp = 0x0806;
+  constexpr uint16_t kLldp = 0x88cc;
+  switch (number) {
+    case 0: return "no EtherType";
+    case kArp: return "ARP";
+    case kLldp: return "LLDP";
+    default: return fmt::format("EtherType {:#06x}", number);
+  }
+}
+
+// "TCP 192.0.2.1:5000 > 192.0.2.2:443".
+std::string describe(const FlowRecord& flow) {
+  if (flow.without_ip) {
+    return fmt::format("{} {} > {}", ether_type_name(flow.ether_type), to_string(flow.source_mac),
+                       to_string(flow.destination_mac));
+  }
+  return fmt::format("{} {} > {}", protocol_name(flow.protocol),
+                     endpoint(flow.source, flow.source_port),
+                     endpoint(flow.destination, flow.destination_port));
+}
+
 void append_period(std::string& to, const LedgerCounts& counts,
                    const LargestFlows::Period& period) {
   std::array<char, kTimeTextSize> start;
@@ -87,10 +110,9 @@ void append_largest(std::string& to, const LargestFlows& flows) {
             ? "\n  The largest flows (there were many: at least these figures):\n"
             : "\n  The largest flows:\n";
   for (const FlowRecord& flow : largest) {
-    fmt::format_to(std::back_inserter(to), "    {:>15} {:>16}  {} {} > {}\n",
+    fmt::format_to(std::back_inserter(to), "    {:>15} {:>16}  {}\n",
                    count_of(flow.octets, "octets"), count_of(flow.packets, "packets"),
-                   protocol_name(flow.protocol), endpoint(flow.source, flow.source_port),
-                   endpoint(flow.destination, flow.destination_port));
+                   describe(flow));
   }
 }
 

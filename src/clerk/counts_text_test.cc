@@ -164,5 +164,24 @@ TEST(Summary, WritesIpv6EndpointsInBracketsAndIcmpWithoutPorts) {
   EXPECT_THAT(text, HasSubstr("ICMP 192.0.2.1 > 192.0.2.2\n"));
 }
 
+TEST(Summary, WritesFlowsWithoutIpByEtherTypeAndMacAddresses) {
+  const KeyedHash hash;
+  LargestFlows flows(hash);
+  const FlowRecord arp{.source_mac = {{2, 0, 0, 0, 0, 1}},
+                       .destination_mac = {{2, 0, 0, 0, 0, 2}},
+                       .ether_type = 0x0806,
+                       .without_ip = true};
+  FlowRecord lldp = arp;
+  lldp.ether_type = 0x88cc;
+  FlowRecord other = arp;
+  other.ether_type = 0x0842;
+  FlowRecord none = arp;
+  none.ether_type = 0;
+  flows.add(std::array{arp, lldp, other, none});
+  const std::string text = format_summary({}, flows);
+  for (const char* name : {"  ARP", "  LLDP", "  EtherType 0x0842", "  no EtherType"})
+    EXPECT_THAT(text, HasSubstr(std::string(name) + " 02:00:00:00:00:01 > 02:00:00:00:00:02\n"));
+}
+
 }  // namespace
 }  // namespace clerk

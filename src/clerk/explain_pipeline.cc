@@ -5,9 +5,14 @@
 
 namespace clerk {
 
-ExplainPipeline::ExplainPipeline(FileSource& source, Meter& meter, Ledger& ledger,
+ExplainPipeline::ExplainPipeline(FileSource& source, const MeterOptions& options, Ledger& ledger,
                                  const KeyedHash& hash, Explainer& explainer)
-    : source_(source), meter_(meter), ledger_(ledger), hash_(hash), explainer_(explainer) {
+    : source_(source),
+      meter_(hash, options),
+      ledger_(ledger),
+      hash_(hash),
+      explainer_(explainer),
+      delta_(options) {
   source_.tell_origins();
   ledger_.tell(explainer_.observer());
 }

@@ -16,9 +16,9 @@ namespace clerk {
 
 class ExplainPipeline {
  public:
-  // All references outlive the pipeline. The hash must be the ledger's and the meter's.
-  ExplainPipeline(FileSource& source, Meter& meter, Ledger& ledger, const KeyedHash& hash,
-                  Explainer& explainer);
+  // All references outlive the pipeline. The hash must be the ledger's.
+  ExplainPipeline(FileSource& source, const MeterOptions& options, Ledger& ledger,
+                  const KeyedHash& hash, Explainer& explainer);
 
   // Reads everything and releases every record.
   void run();
@@ -32,7 +32,7 @@ class ExplainPipeline {
   void merge(uint32_t second);
 
   FileSource& source_;
-  Meter& meter_;
+  Meter meter_;
   Ledger& ledger_;
   const KeyedHash& hash_;
   Explainer& explainer_;

@@ -69,8 +69,7 @@ class ExplainPipelineTest : public ::testing::Test {
                        },
                    .tick = [&](uint32_t /*second*/) { explainer.flush(); }});
     if (expression) {
-      Meter meter(hash);
-      ExplainPipeline(*source, meter, ledger, hash, explainer).run();
+      ExplainPipeline(*source, {}, ledger, hash, explainer).run();
       explainer.finish(ledger.counts().packets);
     } else {
       FilePipeline(*source, ledger, hash, 1).run();

@@ -29,20 +29,20 @@ void end_slice(Ledger& ledger, SliceEnd end, uint32_t next_second, bool clock_ju
 }
 
 FilePipeline::FilePipeline(FileSource& source, Ledger& ledger, const KeyedHash& hash,
-                           uint32_t threads, TunnelSet tunnels, uint32_t mtu)
-    : source_(source), ledger_(ledger), hash_(hash), tunnels_(tunnels), mtu_(mtu) {
+                           uint32_t threads, const MeterOptions& meter)
+    : source_(source), ledger_(ledger), hash_(hash), meter_(meter) {
   for (uint32_t i = 0; i < threads; ++i) {
     Lane& lane = *lanes_.emplace_back(std::make_unique<Lane>());
     for (auto& delta : lane.deltas) {
-      delta = std::make_unique<Delta>();
+      delta = std::make_unique<Delta>(meter);
       push(lane.empty, delta.get());
     }
   }
 }
 
-size_t FilePipeline::octets(uint32_t threads) {
+size_t FilePipeline::octets(uint32_t threads, const MeterOptions& meter) {
   constexpr size_t kSlice = Slice::kPacketsMax * sizeof(Packet) + Slice::kChunksMax * kChunkOctets;
-  return threads * (Lane::kDeltas * Delta::octets() + kSlice) + 2 * kChunkOctets;
+  return threads * (Lane::kDeltas * Delta::octets(meter) + kSlice) + 2 * kChunkOctets;
 }
 
 void FilePipeline::run() {
@@ -68,7 +68,7 @@ std::vector<std::jthread> FilePipeline::start_meters() {
 }
 
 void FilePipeline::run_meter(uint32_t lane_number, Lane& lane) {
-  Meter meter(hash_, tunnels_, mtu_);
+  Meter meter(hash_, meter_);
   Slice slice;
   slice.packets.reserve(Slice::kPacketsMax);
   Delta* delta = lane.empty.pop();

@@ -28,16 +28,15 @@ void end_slice(Ledger& ledger, SliceEnd end, uint32_t next_second, bool clock_ju
 
 class FilePipeline {
  public:
-  // All references outlive the pipeline. The hash must be the ledger's. `mtu` is that of the links
-  // of all files (meter.h).
+  // All references outlive the pipeline. The hash must be the ledger's.
   FilePipeline(FileSource& source, Ledger& ledger, const KeyedHash& hash, uint32_t threads,
-               TunnelSet tunnels = {}, uint32_t mtu = kEthernetMtu);
+               const MeterOptions& meter = {});
 
   // Reads everything and releases every record. Returns when all threads have ended.
   void run();
 
   // What the pipeline of this many threads may occupy.
-  static size_t octets(uint32_t threads);
+  static size_t octets(uint32_t threads, const MeterOptions& meter);
 
  private:
   // One delta on its way to the ledger; `last_of_slice` tells that the slice's end, described by
@@ -73,8 +72,7 @@ class FilePipeline {
   FileSource& source_;
   Ledger& ledger_;
   const KeyedHash& hash_;
-  TunnelSet tunnels_;
-  uint32_t mtu_;
+  MeterOptions meter_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   // The lane that may read. Release and acquire: the source's state passes with the token.
   std::atomic<uint32_t> token_{kNobody};

@@ -39,7 +39,7 @@ Outcome run(const std::vector<std::string>& paths, uint32_t threads, uint32_t fl
                          outcome.records.push_back(to_text(Released{record, second}));
                      },
                  .tick = [&](uint32_t second) { outcome.ticks.push_back(second); }});
-  FilePipeline(*source, ledger, hash, threads).run();
+  FilePipeline(*source, ledger, hash, threads, {.non_ip = true}).run();
   outcome.counts = ledger.counts();
   return outcome;
 }
@@ -86,6 +86,7 @@ class PipelineTest : public ::testing::Test {
                          .tcp_flags = dice_.one_of<uint8_t>({0x10, 0x10, 0x10, 0x02, 0x11}),
                          .part = dice_.one_in(30) ? DatagramPart::Later : DatagramPart::Whole,
                          .identification = static_cast<uint16_t>(dice_.below(5))});
+      if (dice_.one_in(20)) packets.back().ether_type = 0x0806;
     }
     return packets;
   }
@@ -115,6 +116,20 @@ TEST_F(PipelineTest, GivesTheSameRecordsWhenASecondHasMoreFlowsThanATable) {
   }
   packets.push_back({.time_ns = 1001 * kSecond});
   expect_same_at_any_number_of_threads({write("a.pcap", packets)}, packets.size());
+}
+
+TEST_F(PipelineTest, GivesTheSameRecordsWhenASecondHasMoreFlowsWithoutIpThanATable) {
+  std::vector<DescribedPacket> packets;
+  packets.reserve(2 * size_t{Delta::kLinkEntries});
+  for (uint32_t i = 0; i < 2 * Delta::kLinkEntries; ++i) {
+    packets.push_back({.time_ns = 1000 * kSecond + i,
+                       .source_host = static_cast<uint8_t>(i >> 8),
+                       .destination_host = static_cast<uint8_t>(i),
+                       .ether_type = 0x88cc});
+  }
+  const std::string path = write("a.pcap", packets);
+  EXPECT_EQ(run({path}, 2).counts.packets.metered, packets.size());
+  expect_same_at_any_number_of_threads({path}, packets.size());
 }
 
 TEST_F(PipelineTest, GivesTheSameRecordsWhenASecondHasMorePacketsThanASlice) {

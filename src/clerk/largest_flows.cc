@@ -1,18 +1,32 @@
 #include "clerk/largest_flows.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "decode/headers.h"
 
 namespace clerk {
 
+namespace {
+
+IpAddress place_of(const MacAddress& mac) {
+  IpAddress place;
+  std::ranges::copy(mac.octets, place.octets.begin());
+  return place;
+}
+
+}  // namespace
+
 LargestFlows::Key LargestFlows::key_of(const FlowRecord& record) {
-  return {.source = record.source,
-          .destination = record.destination,
+  const bool ip = !record.without_ip;
+  return {.source = ip ? record.source : place_of(record.source_mac),
+          .destination = ip ? record.destination : place_of(record.destination_mac),
           .source_port = record.source_port,
           .destination_port = record.destination_port,
           .icmp_type_code = record.icmp_type_code,
           .vlan_id = record.vlan_id,
+          .ether_type = record.ether_type,
+          .kind = std::to_underlying(record.kind()),
           .protocol = record.protocol,
           .dscp = dscp_of(record.tos)};
 }

@@ -39,12 +39,14 @@ class LargestFlows {
   static constexpr size_t kFlowsMax = 65536;
 
   struct Key {
-    IpAddress source;
+    IpAddress source;  // a MAC address lies in its first octets
     IpAddress destination;
     uint16_t source_port;
     uint16_t destination_port;
     uint16_t icmp_type_code;
     uint16_t vlan_id;
+    uint16_t ether_type;
+    uint16_t kind;  // of FlowKind; as wide as that, the key has no padding
     uint8_t protocol;
     uint8_t dscp;
 

@@ -61,6 +61,22 @@ TEST_F(LargestFlowsTest, TellFlowsApartByEveryPartOfTheKey) {
   EXPECT_EQ(flows_.largest(100).size(), 9U);
 }
 
+TEST_F(LargestFlowsTest, TellFlowsWithoutIpApartByEveryPartOfTheKey) {
+  std::vector<FlowRecord> records(
+      5, {.source_mac = {{1}}, .destination_mac = {{2}}, .octets = 1, .without_ip = true});
+  records[1].source_mac.octets[5] = 1;
+  records[2].destination_mac.octets[5] = 1;
+  records[3].vlan_id = 2;
+  records[4].ether_type = 2;
+  FlowRecord ipv4{.octets = 1};
+  ipv4.source.octets[0] = 1;
+  ipv4.destination.octets[0] = 2;
+  records.push_back(ipv4);
+  flows_.add(records);
+  flows_.add(records);
+  EXPECT_EQ(sizes(100), std::vector<uint64_t>(6, 2));
+}
+
 TEST_F(LargestFlowsTest, TakeEcnReasonAndTimesForNoDifference) {
   std::vector<FlowRecord> records(4, flow(1, 100));
   records[1].tos = 3;

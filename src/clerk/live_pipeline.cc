@@ -59,7 +59,7 @@ void push(auto& queue, auto value) {
 class LivePipeline::Capture {
  public:
   Capture(LivePipeline& pipeline, Lane& lane)
-      : pipeline_(pipeline), lane_(lane), meter_(pipeline.hash_, pipeline.options_.tunnels) {
+      : pipeline_(pipeline), lane_(lane), meter_(pipeline.hash_, pipeline.options_.meter) {
     const bool taken = lane.empty.try_pop(delta_);
     CHECK(taken);
   }
@@ -160,10 +160,10 @@ class LivePipeline::Capture {
   uint64_t stopped_at_ns_ = 0;
 };
 
-LivePipeline::Lane::Lane(LiveSource live_source)
+LivePipeline::Lane::Lane(LiveSource live_source, const MeterOptions& meter)
     : source(*live_source.source), filter(std::move(live_source.filter)) {
   for (auto& delta : deltas) {
-    delta = std::make_unique<Delta>();
+    delta = std::make_unique<Delta>(meter);
     push(empty, delta.get());
   }
 }
@@ -176,10 +176,12 @@ LivePipeline::LivePipeline(std::vector<LiveSource> sources, Ledger& ledger, cons
       options_(std::move(options)),
       clock_(options_.idle_timeout_ns) {
   for (LiveSource& source : sources)
-    lanes_.push_back(std::make_unique<Lane>(std::move(source)));
+    lanes_.push_back(std::make_unique<Lane>(std::move(source), options_.meter));
 }
 
-size_t LivePipeline::octets(size_t sources) { return sources * Lane::kDeltas * Delta::octets(); }
+size_t LivePipeline::octets(size_t sources, const MeterOptions& meter) {
+  return sources * Lane::kDeltas * Delta::octets(meter);
+}
 
 void LivePipeline::run() {
   clock_.start(delayed_now_ns());

@@ -32,9 +32,9 @@ namespace clerk {
 
 struct LivePipelineOptions {
   uint64_t idle_timeout_ns = 0;  // a larger step of the wall clock is one of its corrections
-  TunnelSet tunnels = {};        // to look into
   std::vector<uint32_t> cpus;    // for the meters in turn; empty: wherever the kernel likes
   std::optional<uint32_t> mtu;   // of all links; else each block tells that of its own
+  MeterOptions meter = {};       // but for the MTU
   // The wall clock, in nanoseconds since 1970. Called by all threads.
   std::function<uint64_t()> now_ns;
   // Called on the ledger's thread between merges, a few hundred times a second.
@@ -58,7 +58,7 @@ class LivePipeline {
   void run();
 
   // What the pipeline of this many sources may occupy.
-  static size_t octets(size_t sources);
+  static size_t octets(size_t sources, const MeterOptions& meter);
 
  private:
   // A delta on its way to the ledger.
@@ -73,7 +73,7 @@ class LivePipeline {
     static constexpr size_t kDeltas = 4;  // one is filled; a burst may fill the others meanwhile
     static constexpr size_t kQueueCapacity = 4;
 
-    explicit Lane(LiveSource live_source);
+    Lane(LiveSource live_source, const MeterOptions& meter);
 
     PacketSource& source;
     std::optional<RingFilter> filter;

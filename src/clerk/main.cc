@@ -48,9 +48,10 @@ namespace clerk {
 namespace {
 
 Result<Sinks> open_sinks(const Options& options) {
-  const UdpOptions udp{
-      .session = {.observation_domain = options.observation_domain, .time_unit = options.time_unit},
-      .records_per_second = options.udp_records_per_second};
+  const UdpOptions udp{.session = {.observation_domain = options.observation_domain,
+                                   .time_unit = options.time_unit,
+                                   .non_ip = options.meter.non_ip},
+                       .records_per_second = options.udp_records_per_second};
   Sinks sinks;
   for (const Destination& destination : options.collectors)
     sinks.attach(TRY(create_sink(destination, udp)));
@@ -165,11 +166,9 @@ bool has_failed(const Explainer* explainer) {
 
 void count_files(const Options& options, FileSource& source, Ledger& ledger, const KeyedHash& hash,
                  Explainer* explainer) {
-  const uint32_t mtu = options.mtu.value_or(kEthernetMtu);
   if (explainer == nullptr)
-    return FilePipeline(source, ledger, hash, options.threads, options.tunnels, mtu).run();
-  Meter meter(hash, options.tunnels, mtu);
-  ExplainPipeline(source, meter, ledger, hash, *explainer).run();
+    return FilePipeline(source, ledger, hash, options.threads, options.meter).run();
+  ExplainPipeline(source, options.meter, ledger, hash, *explainer).run();
   explainer->finish(ledger.counts().packets);
 }
 
@@ -263,9 +262,9 @@ Result<int> capture_live(const Options& options) {
   };
   LivePipeline(std::move(sources), ledger, hash, stop,
                {.idle_timeout_ns = options.idle_timeout_ns,
-                .tunnels = options.tunnels,
                 .cpus = options.cpus,
                 .mtu = options.mtu,
+                .meter = options.meter,
                 .now_ns = wall_clock_ns,
                 .between_merges = log_summary})
       .run();

@@ -197,6 +197,10 @@ void add_flow_flags(CLI::App& app, Options& options, Raw& raw) {
       ->type_name("N")
       ->check(CLI::Range(1U, kFlowsMaxMax))
       ->default_val(kDefaultFlowsMax);
+  app.add_flag(
+      "--non_ip", options.meter.non_ip,
+      "meter packets without IP too, as flows of MAC addresses, VLAN id and EtherType, in a\n"
+      "template of their own");
 }
 
 // Written so that "nan" is refused too.
@@ -334,7 +338,8 @@ Result<void> finish(const Raw& raw, Options& options) {
       TRY(timeout("--upload_every_secs (--active_timeout)", raw.active_seconds));
   options.idle_timeout_ns = TRY(timeout("--flow_timeout_secs (--idle_timeout)", raw.idle_seconds));
   options.time_unit = TRY(time_unit(raw.time_unit));
-  if (!raw.decapsulate.empty()) options.tunnels = TRY(tunnels(raw.decapsulate));
+  options.meter.mtu = options.mtu.value_or(kEthernetMtu);
+  if (!raw.decapsulate.empty()) options.meter.tunnels = TRY(tunnels(raw.decapsulate));
   options.asns = TRY(asn_file(raw));
   options.log_level = TRY(parse_log_level(raw.log_level));
   return finish_capture(raw, options);

@@ -12,7 +12,7 @@
 #include "capture/af_packet_source.h"
 #include "clerk/explain_expression.h"
 #include "command_line/answer.h"
-#include "decode/tunnels.h"
+#include "flow/delta.h"
 #include "flow/enrich.h"
 #include "ipfix/timestamp.h"
 #include "sink/destination.h"
@@ -32,10 +32,10 @@ struct Options {
   std::optional<ExplainExpression> explain;  // which packets, on stdout; only with files
   AsnFile asns;
   uint32_t asns_reread_seconds = 0;
-  TunnelSet tunnels;  // to look into
   uint64_t idle_timeout_ns = 0;
   uint64_t active_timeout_ns = 0;
   uint32_t flows_max = 0;
+  MeterOptions meter;
   uint32_t observation_domain = 0;
   uint64_t udp_records_per_second = 0;
   ipfix::TimeUnit time_unit = ipfix::TimeUnit::Nanoseconds;

@@ -55,6 +55,7 @@ TEST(Options, HaveTheDefaultsOfTheDesign) {
   EXPECT_EQ(options.active_timeout_ns, 60'000'000'000U);
   EXPECT_EQ(options.idle_timeout_ns, 30'000'000'000U);
   EXPECT_EQ(options.flows_max, 4194304U);
+  EXPECT_FALSE(options.meter.non_ip);
   EXPECT_EQ(options.observation_domain, 1U);
   EXPECT_EQ(options.udp_records_per_second, 100'000U);
   EXPECT_EQ(options.time_unit, ipfix::TimeUnit::Nanoseconds);
@@ -82,6 +83,7 @@ TEST(Options, TakeEveryFlag) {
                                       "0",
                                       "--timestamps",
                                       "us",
+                                      "--non-ip",
                                       "--check"});
   EXPECT_EQ(options.filter, "udp port 53");
   EXPECT_EQ(options.threads, 4U);
@@ -94,6 +96,7 @@ TEST(Options, TakeEveryFlag) {
   EXPECT_EQ(options.observation_domain, 4294967295U);
   EXPECT_EQ(options.udp_records_per_second, 0U);
   EXPECT_EQ(options.time_unit, ipfix::TimeUnit::Microseconds);
+  EXPECT_TRUE(options.meter.non_ip);
   EXPECT_TRUE(options.check);
 }
 
@@ -332,6 +335,7 @@ TEST(Options, HelpTellsEveryFlagAndTheExamples) {
                            "--flow_timeout_secs",
                            "--idle_timeout",
                            "--flows_max",
+                           "--non_ip",
                            "--observation_domain",
                            "--udp_records_per_second",
                            "--timestamps",

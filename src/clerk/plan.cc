@@ -202,7 +202,7 @@ std::string asn_memory(std::string_view before, size_t octets) {
 
 std::string describe_file_memory(const Options& options, size_t asn_octets) {
   const size_t flows = Ledger::octets(options.flows_max);
-  const size_t meters = FilePipeline::octets(options.threads);
+  const size_t meters = FilePipeline::octets(options.threads, options.meter);
   const size_t explained = options.explain ? ExplainedPackets::kOctetsMax : 0;
   const bool may_be_zstd = std::ranges::any_of(
       options.read, [](const std::string& path) { return path == "-" || path.ends_with(".zst"); });
@@ -219,7 +219,7 @@ std::string describe_live_memory(const Options& options, size_t asn_octets, size
   const size_t flows = Ledger::octets(options.flows_max);
   const size_t own_rings = options.interfaces.size() * options.threads;
   const size_t sources = own_rings + socket_meters;
-  const size_t meters = LivePipeline::octets(sources);
+  const size_t meters = LivePipeline::octets(sources, options.meter);
   const size_t rings = own_rings * options.af_packet.ring_octets;
   const size_t records = queued_records_max(options) * options.collectors.size();
   const size_t queue = records * sizeof(FlowRecord);
@@ -326,6 +326,8 @@ Result<int> check_plan(const Options& options, const StopRequest& stop) {
   const size_t asn_octets = plan_asns(plan, options.asns);
   plan.add(fmt::format("report flows after {} idle, {} active", seconds(options.idle_timeout_ns),
                        seconds(options.active_timeout_ns)));
+  if (options.meter.non_ip)
+    plan.add("report flows without IP too, by MAC addresses, VLAN id and EtherType");
   for (const Destination& destination : options.collectors)
     plan.add(fmt::format("send to {}", destination.name), check_destination(destination));
   if (options.explain)

@@ -11,6 +11,7 @@
 #include <filesystem>
 
 #include "base/unique_fd.h"
+#include "clerk/file_pipeline.h"
 #include "testing/temp_file.h"
 
 namespace clerk {
@@ -45,6 +46,37 @@ TEST(Plan, TellsTheMemoryOfALiveRun) {
   EXPECT_THAT(memory, HasSubstr(" for 1048576 flows, 192 for records "));
   EXPECT_THAT(memory, HasSubstr(" for 4 meters and 32 for their rings"));
   EXPECT_THAT(describe_memory(options, size_t{7} << 20), HasSubstr(" 7 for AS numbers, "));
+}
+
+TEST(Plan, TablesOfFlowsWithoutIpAreInTheBoundOnlyWhenThereAreAny) {
+  constexpr uint32_t kThreads = 64;
+  Options files{.threads = kThreads, .flows_max = 1000};
+  Options live{.interfaces = {"a"}, .threads = kThreads, .flows_max = 1000};
+  live.collectors.resize(1);
+  const auto octets = [](const Options& options) {
+    return FilePipeline::octets(kThreads, options.meter);
+  };
+  const std::string files_before = describe_memory(files, 0);
+  const std::string live_before = describe_memory(live, 0);
+  const size_t octets_before = octets(files);
+  files.meter.non_ip = live.meter.non_ip = true;
+  EXPECT_NE(describe_memory(files, 0), files_before);
+  EXPECT_NE(describe_memory(live, 0), live_before);
+  EXPECT_EQ(octets(files) - octets_before,
+            3 * kThreads * MeterTable<LinkKey>::octets(Delta::kLinkEntries));
+}
+
+TEST(Plan, TellsThatFlowsWithoutIpAreReported) {
+  const StopRequest stop = StopRequest::create().value();
+  Options options = options_of("-", "stdout");
+  for (const bool non_ip : {false, true}) {
+    options.meter.non_ip = non_ip;
+    testing::internal::CaptureStdout();
+    EXPECT_EQ(check_plan(options, stop).value(), kExitDone);
+    EXPECT_EQ(testing::internal::GetCapturedStdout().find("report flows without IP too") !=
+                  std::string::npos,
+              non_ip);
+  }
 }
 
 TEST(Plan, KnowsWhomTheRunBecomes) {

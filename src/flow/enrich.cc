@@ -39,6 +39,7 @@ void Enricher::enrich(std::span<FlowRecord> records) const {
   const Table table = this->table();
   if (table == nullptr) return;
   for (FlowRecord& record : records) {
+    if (record.without_ip) continue;
     record.source_as = table->find(record.source);
     record.destination_as = table->find(record.destination);
   }

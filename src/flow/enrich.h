@@ -35,7 +35,7 @@ class Enricher {
   // and the file.
   static Result<std::unique_ptr<Enricher>> create(AsnFile file);
 
-  // Sets the AS numbers of all records, 0 where the table knows none. One thread at a time.
+  // Sets the AS numbers of all records of IP, 0 where the table knows none. One thread at a time.
   void enrich(std::span<FlowRecord> records) const;
 
   // Reads the file again, unless it is a pipe. An error, which it has logged, leaves the table as

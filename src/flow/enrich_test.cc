@@ -79,6 +79,14 @@ TEST_F(EnricherTest, LeavesRecordsAloneWithoutAFile) {
   EXPECT_EQ(take_log(), "");
 }
 
+TEST_F(EnricherTest, LooksUpNothingForAFlowWithoutIp) {
+  const auto enricher = create({AsnFormat::Csv, write("0.0.0.0,255.255.255.255,1\n")});
+  FlowRecord flow{.source_mac = {{10, 0, 0, 1}}, .destination_mac = {}, .without_ip = true};
+  enricher->enrich({&flow, 1});
+  EXPECT_EQ(flow.source_as, 0U);
+  EXPECT_EQ(flow.destination_as, 0U);
+}
+
 TEST_F(EnricherTest, LooksUpBothEndsOfEveryRecord) {
   const std::string path = write("192.0.2.0,192.0.2.255,1\n2001:db8::,2001:db8::ff,2\n");
   const auto enricher = create({AsnFormat::Csv, path});

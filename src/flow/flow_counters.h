@@ -12,7 +12,9 @@ inline constexpr uint8_t kSynOpened = 1;   // its first packet was a SYN
 inline constexpr uint8_t kBeyondSyn = 2;   // it holds a packet other than a plain SYN
 inline constexpr uint8_t kHasFirst = 4;    // of a datagram: it holds the first fragment
 inline constexpr uint8_t kSuperseded = 8;  // of a held record: a newer record has its key
-inline constexpr uint8_t kIpv6 = 16;       // of a held record: which version its key is of
+
+// Of a held record: the FlowKind of its key, in the two bits from here on.
+inline constexpr unsigned kKindShift = 4;
 }  // namespace mark
 
 struct FlowCounters {

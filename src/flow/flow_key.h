@@ -7,13 +7,18 @@
 // A fragment whose ports only its datagram's first fragment tells gets a *datagram key* instead:
 // marked, with the identification in place of the ports and the protocol that all the datagram's
 // fragments announce.
+//
+// A packet without IP, when such packets are metered, has a link key: MAC addresses, EtherType and
+// VLAN id.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <cstring>
 
+#include "base/mac_address.h"
 #include "decode/headers.h"
+#include "flow/flow_kind.h"
 
 namespace clerk {
 
@@ -34,6 +39,7 @@ inline constexpr uint16_t kDatagramBit = 0x8000;
 template <IpVersion kIpVersion, size_t kAddressSize>
 struct FlowKey {
   static constexpr IpVersion kVersion = kIpVersion;
+  static constexpr FlowKind kKind = kind_of(kIpVersion);
   static constexpr size_t kAddressOctets = kAddressSize;
 
   std::array<uint8_t, kAddressSize> source;
@@ -52,6 +58,20 @@ using Ipv4Key = FlowKey<IpVersion::V4, 4>;
 using Ipv6Key = FlowKey<IpVersion::V6, 16>;
 static_assert(sizeof(Ipv4Key) == 16 && sizeof(Ipv6Key) == 40);
 
+struct LinkKey {
+  static constexpr FlowKind kKind = FlowKind::Link;
+
+  std::array<uint8_t, 6> source;  // MAC address; zeros on links without
+  std::array<uint8_t, 6> destination;
+  uint16_t ether_type;
+  uint16_t vlan_id;
+
+  friend bool operator==(const LinkKey& a, const LinkKey& b) {
+    return std::memcmp(&a, &b, sizeof a) == 0;
+  }
+};
+static_assert(sizeof(LinkKey) == 16);
+
 // The key of a decoded packet; `headers.version` is the key's.
 template <typename Key>
 inline Key make_key(const Headers& headers) {
@@ -69,6 +89,14 @@ inline Key make_key(const Headers& headers) {
     key.tail.vlan_and_datagram |= kDatagramBit;
   }
   return key;
+}
+
+// The key of a packet of which decoding gave the link headers only.
+inline LinkKey make_link_key(const Headers& headers) {
+  return {.source = MacAddress::from_wire(headers.link.source).octets,
+          .destination = MacAddress::from_wire(headers.link.destination).octets,
+          .ether_type = headers.link.ether_type,
+          .vlan_id = headers.vlan_id};
 }
 
 // What a first fragment tells about its datagram's flow.

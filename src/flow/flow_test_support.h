@@ -57,7 +57,8 @@ inline void count_all(Meter& meter, std::span<const DescribedPacket> described, 
 // What makes two packets belong to one flow.
 inline auto flow_name(const DescribedPacket& packet) {
   return std::tuple(packet.version, packet.source_host, packet.destination_host, packet.protocol,
-                    packet.source_port, packet.destination_port, packet.tos >> 2, packet.vlan_id);
+                    packet.source_port, packet.destination_port, packet.tos >> 2, packet.vlan_id,
+                    packet.ether_type);
 }
 
 // What makes two fragments belong to one datagram.
@@ -68,6 +69,12 @@ inline auto datagram_name(const DescribedPacket& packet) {
 
 // Everything that a record tells.
 inline std::string to_text(const FlowRecord& record) {
+  if (record.without_ip) {
+    return fmt::format("{} > {} type {:#06x} vlan {}: {} packets {} octets {} to {} reason {}",
+                       to_string(record.source_mac), to_string(record.destination_mac),
+                       record.ether_type, record.vlan_id, record.packets, record.octets,
+                       record.first_ns, record.last_ns, std::to_underlying(record.end_reason));
+  }
   return fmt::format(
       "{} {} > {} {} protocol {} type {} vlan {} tos {} flags {:#x}: {} packets {} octets {} to {} "
       "reason {}",
@@ -128,7 +135,7 @@ class TestLedger {
 
   KeyedHash hash_;
   Meter meter_;
-  Delta delta_{kEntries, kEntries};
+  Delta delta_{kEntries, kEntries, kEntries};
   std::vector<Released> released_;
   std::vector<uint32_t> ticks_;
   Ledger ledger_;

@@ -1,6 +1,8 @@
 #include "flow/ledger.h"
 
 #include <algorithm>
+#include <tuple>
+#include <utility>
 
 #include "base/check.h"
 #include "base/prefetch.h"
@@ -37,6 +39,31 @@ FlowRecord to_flow_record(const Key& key, const FlowCounters& counters, EndReaso
           .end_reason = reason};
 }
 
+FlowRecord to_flow_record(const LinkKey& key, const FlowCounters& counters, EndReason reason) {
+  return {.source_mac = {key.source},
+          .destination_mac = {key.destination},
+          .octets = counters.octets,
+          .packets = counters.packets,
+          .first_ns = counters.first_ns,
+          .last_ns = counters.last_ns,
+          .vlan_id = key.vlan_id,
+          .ether_type = key.ether_type,
+          .end_reason = reason,
+          .without_ip = true};
+}
+
+// Reads a delta's table from front to back.
+template <typename Key>
+struct Cursor {
+  static constexpr uint64_t kEnd = UINT64_MAX;
+
+  const MeterTable<Key>& table;
+  uint32_t at = 0;
+
+  // Of the next entry; no two entries of a delta have the same.
+  [[nodiscard]] uint64_t ordinal() const { return at < table.size() ? table[at].ordinal : kEnd; }
+};
+
 }  // namespace
 
 Ledger::Ledger(const LedgerOptions& options, const KeyedHash& hash, LedgerOutput output)
@@ -65,25 +92,42 @@ void Ledger::merge(const Delta& delta) {
   next_mark_ = second_ + 1;
   packets_before_ = counts_.packets.received;
   counts_.packets += delta.counts;
-  // Both tables as one, in the order of first packets: the order in which records are opened and
-  // evicted.
-  const MeterTable<Ipv4Key>& ipv4 = delta.ipv4;
-  const MeterTable<Ipv6Key>& ipv6 = delta.ipv6;
-  uint32_t at4 = 0;
-  uint32_t at6 = 0;
-  while (at4 < ipv4.size() || at6 < ipv6.size()) {
-    const bool ipv4_first =
-        at6 == ipv6.size() || (at4 < ipv4.size() && ipv4[at4].ordinal < ipv6[at6].ordinal);
-    ipv4_first ? merge_entry(ipv4, at4++) : merge_entry(ipv6, at6++);
+  if (delta.link) {
+    merge_in_order(delta.ipv4, delta.ipv6, *delta.link);
+  } else {
+    merge_in_order(delta.ipv4, delta.ipv6);
   }
+}
+
+// All tables as one, in the order of first packets: the order in which records are opened and
+// evicted.
+template <typename... Key>
+void Ledger::merge_in_order(const MeterTable<Key>&... tables) {
+  std::tuple cursors{Cursor<Key>{tables}...};
+  std::apply(
+      [this](auto&... cursor) {
+        for (;;) {
+          const uint64_t first = std::min({cursor.ordinal()...});
+          if (first == Cursor<Ipv4Key>::kEnd) return;
+          const auto merge_if_first = [&](auto& one) {
+            if (one.ordinal() != first) return false;
+            merge_entry(one.table, one.at++);
+            return true;
+          };
+          static_cast<void>((merge_if_first(cursor) || ...));
+        }
+      },
+      cursors);
 }
 
 template <typename Key>
 void Ledger::merge_entry(const MeterTable<Key>& table, uint32_t at) {
   prefetch(table, at);
   const MeterEntry<Key>& entry = table[at];
-  if (entry.key.is_datagram()) [[unlikely]]
-    return merge_fragments(entry);
+  if constexpr (Key::kKind != FlowKind::Link) {
+    if (entry.key.is_datagram()) [[unlikely]]
+      return merge_fragments(entry);
+  }
   add(entry.key, entry.hash, counters_of(entry));
 }
 
@@ -204,8 +248,12 @@ void Ledger::grow_directory() {
 }
 
 uint64_t Ledger::hash_of(uint32_t record) const {
-  return records_.version(record) == IpVersion::V4 ? hash_(records_.key<Ipv4Key>(record))
-                                                   : hash_(records_.key<Ipv6Key>(record));
+  switch (records_.kind(record)) {
+    case FlowKind::Ipv4: return hash_(records_.key<Ipv4Key>(record));
+    case FlowKind::Ipv6: return hash_(records_.key<Ipv6Key>(record));
+    case FlowKind::Link: return hash_(records_.key<LinkKey>(record));
+  }
+  std::unreachable();
 }
 
 void Ledger::advance_to(uint32_t second) {
@@ -295,10 +343,10 @@ void Ledger::release_due() {
 }
 
 void Ledger::release(uint32_t record, EndReason reason) {
-  if (records_.version(record) == IpVersion::V4) {
-    release_as<Ipv4Key>(record, reason);
-  } else {
-    release_as<Ipv6Key>(record, reason);
+  switch (records_.kind(record)) {
+    case FlowKind::Ipv4: release_as<Ipv4Key>(record, reason); break;
+    case FlowKind::Ipv6: release_as<Ipv6Key>(record, reason); break;
+    case FlowKind::Link: release_as<LinkKey>(record, reason); break;
   }
   if (batch_.size() == kBatchRecords) deliver();
 }

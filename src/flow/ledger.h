@@ -107,6 +107,8 @@ class Ledger {
     EndReason reason;
   };
 
+  template <typename... Key>
+  void merge_in_order(const MeterTable<Key>&... tables);
   template <typename Key>
   void merge_entry(const MeterTable<Key>& table, uint32_t at);
   template <typename Key>

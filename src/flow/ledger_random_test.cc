@@ -69,7 +69,8 @@ class TrafficMaker {
   }
 
   void choose_kind(DescribedPacket& packet) {
-    switch (dice_.below(5)) {
+    switch (dice_.below(6)) {
+      case 5: return lose_ip(packet);
       case 0: return make_icmp(packet);
       case 1: return traffic_.fragments ? make_fragment(packet) : make_tcp(packet);
       case 2: return;
@@ -82,6 +83,14 @@ class TrafficMaker {
     packet.vlan_id = 0;
     packet.tcp_flags = dice_.one_of<uint8_t>(
         {kAck, kAck, kAck, kPsh | kAck, kSyn, kSyn | kAck, kFin | kAck, kRst, kSyn | kRst, 0});
+  }
+
+  void lose_ip(DescribedPacket& packet) {
+    packet.version = IpVersion::V4;
+    packet.protocol = 0;
+    packet.source_port = 0;
+    packet.tos = 0;
+    packet.ether_type = dice_.one_of<uint16_t>({0x0806, 0x0806, 0x88cc});
   }
 
   void make_icmp(DescribedPacket& packet) {

@@ -33,6 +33,10 @@ DescribedPacket fragment(uint64_t time_ns, DatagramPart part, uint16_t identific
   return {.time_ns = time_ns, .part = part, .identification = identification};
 }
 
+DescribedPacket arp(uint64_t time_ns, uint8_t source_host = 1) {
+  return {.time_ns = time_ns, .source_host = source_host, .octets = 60, .ether_type = 0x0806};
+}
+
 // What most tests ask of a record.
 std::string brief(const Released& released) {
   return fmt::format("at {}: port {}, {} packets, reason {}", released.second,
@@ -203,6 +207,47 @@ TEST(Ledger, EvictsTheOldestRecordsFirst) {
   ledger.ledger().release_all();
   EXPECT_THAT(brief(ledger.take()), ElementsAre("at 1002: port 3, 1 packets, reason 4",
                                                 "at 1002: port 4, 1 packets, reason 4"));
+}
+
+TEST(Ledger, ARecordWithoutIpTellsEverythingAboutItsFrames) {
+  TestLedger ledger;
+  DescribedPacket packet = arp(at(1000.5), 3);
+  packet.vlan_id = 12;
+  DescribedPacket later = packet;
+  later.time_ns = at(1000.75);
+  later.octets = 64;
+  ledger.merge(kStart, {packet, later});
+  ledger.ledger().release_all();
+  const auto released = ledger.take();
+  ASSERT_EQ(released.size(), 1U);
+  EXPECT_EQ(released[0].record.kind(), FlowKind::Link);
+  EXPECT_EQ(to_text(released[0]),
+            "at 1001: 02:00:00:00:00:03 > 02:00:00:00:00:02 type 0x0806 vlan 12: 2 packets 124 "
+            "octets 1000500000000 to 1000750000000 reason 4");
+  EXPECT_EQ(ledger.counts().octets_exported, 124U);
+}
+
+TEST(Ledger, FlowsWithoutIpHaveTheTimeoutsOfOthers) {
+  TestLedger ledger;
+  for (uint32_t second = kStart; second < kStart + 90; ++second) {
+    ledger.merge(second, {arp(second * kSecond)});
+    ledger.ledger().advance_to(second + 1);
+  }
+  EXPECT_THAT(brief(ledger.take()), ElementsAre("at 1060: port 0, 60 packets, reason 2"));
+  ledger.ledger().advance_to(kStart + 120);
+  EXPECT_THAT(brief(ledger.take()), ElementsAre("at 1119: port 0, 30 packets, reason 1"));
+}
+
+TEST(Ledger, EvictsFlowsWithoutIpInTheirTurn) {
+  TestLedger ledger(options_of(2, 30, 60));
+  ledger.merge(kStart, {udp(at(1000.1), 1), arp(at(1000.2)), udp(at(1000.3), 3), arp(at(1000.4), 4),
+                        udp(at(1000.5), 5)});
+  ledger.ledger().release_all();
+  EXPECT_THAT(
+      brief(ledger.take()),
+      ElementsAre("at 1001: port 1, 1 packets, reason 5", "at 1001: port 0, 1 packets, reason 5",
+                  "at 1001: port 3, 1 packets, reason 5", "at 1001: port 0, 1 packets, reason 4",
+                  "at 1001: port 5, 1 packets, reason 4"));
 }
 
 TEST(Ledger, EvictsInTheOrderOfFirstPacketsOfBothVersions) {

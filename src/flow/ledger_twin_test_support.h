@@ -180,6 +180,7 @@ class LedgerTwin {
 
   void report(const TwinCount& count, EndReason reason, uint32_t second) {
     const DescribedPacket& flow = count.flow;
+    if (flow.ether_type != 0) return report_without_ip(count, reason, second);
     const bool is_icmp = flow.protocol == 1 || flow.protocol == 58;
     released_.push_back({{.source = address_of(flow.version, flow.source_host),
                           .destination = address_of(flow.version, flow.destination_host),
@@ -195,6 +196,21 @@ class LedgerTwin {
                           .tos = flow.tos,
                           .tcp_flags = count.tcp_flags,
                           .end_reason = count.end_tick ? EndReason::EndDetected : reason},
+                         second});
+  }
+
+  void report_without_ip(const TwinCount& count, EndReason reason, uint32_t second) {
+    const DescribedPacket& flow = count.flow;
+    released_.push_back({{.source_mac = mac_of(flow.source_host),
+                          .destination_mac = mac_of(flow.destination_host),
+                          .octets = count.octets,
+                          .packets = count.packets,
+                          .first_ns = count.first_ns,
+                          .last_ns = count.last_ns,
+                          .vlan_id = flow.vlan_id,
+                          .ether_type = flow.ether_type,
+                          .end_reason = reason,
+                          .without_ip = true},
                          second});
   }
 

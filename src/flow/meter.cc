@@ -41,24 +41,36 @@ bool opens_second_entry(const MeterEntry<Key>& entry, const Headers& headers) {
 }
 
 template <typename Key>
-void begin_entry(MeterEntry<Key>& entry, const Headers& headers, uint64_t time_ns,
-                 uint32_t ordinal) {
+void begin_entry(MeterEntry<Key>& entry, uint64_t time_ns, uint32_t ordinal) {
   entry.octets = 0;
   entry.first_ns = time_ns;
   entry.last_ns = time_ns;
   entry.packets = 0;
   entry.ordinal = ordinal;
   entry.tcp_flags = 0;
+  entry.tos = 0;
+  entry.marks = 0;
+}
+
+template <typename Key>
+void begin_entry(MeterEntry<Key>& entry, const Headers& headers, uint64_t time_ns,
+                 uint32_t ordinal) {
+  begin_entry(entry, time_ns, ordinal);
   entry.tos = headers.tos;
   entry.marks = (headers.tcp_flags & kSyn) != 0 ? mark::kSynOpened : uint8_t{0};
 }
 
 template <typename Key>
-void add_packet(MeterEntry<Key>& entry, const Headers& headers, uint64_t time_ns) {
-  entry.octets += headers.octets;
+void add_octets(MeterEntry<Key>& entry, uint32_t octets, uint64_t time_ns) {
+  entry.octets += octets;
   ++entry.packets;
   entry.first_ns = std::min(entry.first_ns, time_ns);
   entry.last_ns = std::max(entry.last_ns, time_ns);
+}
+
+template <typename Key>
+void add_packet(MeterEntry<Key>& entry, const Headers& headers, uint64_t time_ns) {
+  add_octets(entry, headers.octets, time_ns);
   entry.tcp_flags |= headers.tcp_flags;
   if ((headers.tcp_flags & kOpensOrEnds) != kSyn) entry.marks |= mark::kBeyondSyn;
   if (headers.fragment == Fragment::First) [[unlikely]]
@@ -95,12 +107,28 @@ Stop count_one(MeterTable<Key>& table, const Key& key, uint64_t hash, const Head
   return Stop::Done;
 }
 
+// Whether a packet without a key of IP makes a flow by its link headers.
+bool is_link_flow(Stop stop, const Delta& delta) {
+  return delta.link.has_value() && (stop == Stop::NonIp || stop == Stop::Macsec);
+}
+
+// A packet without IP. Of its headers those of the link are valid, and nothing else.
+Stop count_link(MeterTable<LinkKey>& table, const LinkKey& key, uint64_t hash,
+                const LinkHeaders& headers, uint64_t time_ns, PacketCounts& counts) {
+  const auto [entry, is_new] = table.find_or_insert(key, hash);
+  if (entry == nullptr) return Stop::LackOfResources;
+  if (is_new) begin_entry(*entry, time_ns, static_cast<uint32_t>(counts.received));
+  add_octets(*entry, headers.octets, time_ns);
+  ++counts.metered;
+  counts.octets_metered += headers.octets;
+  return Stop::Done;
+}
+
 }  // namespace
 
 template <typename Key>
-CLERK_ALWAYS_INLINE Meter::Keyed<Key> Meter::keyed(const Headers& headers,
+CLERK_ALWAYS_INLINE Meter::Keyed<Key> Meter::keyed(const Key& key,
                                                    const MeterTable<Key>& table) const {
-  const Key key = make_key<Key>(headers);
   const uint64_t hash = hash_(key);
   table.prefetch_slot(hash);
   return {key, hash};
@@ -109,7 +137,7 @@ CLERK_ALWAYS_INLINE Meter::Keyed<Key> Meter::keyed(const Headers& headers,
 // A usable time is asked for last: rare packets lack one, and what else they hold may be of
 // interest.
 Stop Meter::decode(const Packet& packet, Headers& headers, LayerTrace* trace) const {
-  const Stop stop = clerk::decode(packet, tunnels_, headers, trace);
+  const Stop stop = clerk::decode(packet, options_.tunnels, headers, trace);
   return packet.time_ns < kTimeEnd ? stop : Stop::BadTime;
 }
 
@@ -117,11 +145,13 @@ void Meter::decode_all(std::span<const Packet> packets, const Delta& delta) {
   for (size_t i = 0; i < packets.size(); ++i) {
     Pending& pending = pending_[i];
     pending.stop = decode(packets[i], pending.headers);
-    if (pending.stop != Stop::Done) continue;
-    if (pending.headers.version == IpVersion::V4) {
-      pending.ipv4 = keyed<Ipv4Key>(pending.headers, delta.ipv4);
+    if (pending.stop != Stop::Done) [[unlikely]] {
+      if (is_link_flow(pending.stop, delta))
+        pending.link = keyed(make_link_key(pending.headers), *delta.link);
+    } else if (pending.headers.version == IpVersion::V4) {
+      pending.ipv4 = keyed(make_key<Ipv4Key>(pending.headers), delta.ipv4);
     } else {
-      pending.ipv6 = keyed<Ipv6Key>(pending.headers, delta.ipv6);
+      pending.ipv6 = keyed(make_key<Ipv6Key>(pending.headers), delta.ipv6);
     }
   }
 }
@@ -146,13 +176,16 @@ void Meter::count(std::span<const Packet> packets, Delta& delta) {
   for (size_t i = 0; i < packets.size(); ++i) {
     const Pending& pending = pending_[i];
     Stop stop = pending.stop;
-    if (stop == Stop::Done) {
-      const uint64_t time_ns = packets[i].time_ns;
+    const uint64_t time_ns = packets[i].time_ns;
+    if (stop == Stop::Done) [[likely]] {
       stop = pending.headers.version == IpVersion::V4
                  ? count_one(delta.ipv4, pending.ipv4.key, pending.ipv4.hash, pending.headers,
-                             time_ns, mtu_, counts)
+                             time_ns, options_.mtu, counts)
                  : count_one(delta.ipv6, pending.ipv6.key, pending.ipv6.hash, pending.headers,
-                             time_ns, mtu_, counts);
+                             time_ns, options_.mtu, counts);
+    } else if (is_link_flow(stop, delta)) {
+      stop = count_link(*delta.link, pending.link.key, pending.link.hash, pending.headers.link,
+                        time_ns, counts);
     }
     if (stop != Stop::Done) ++counts.ignored[static_cast<size_t>(stop)];
     ++counts.received;

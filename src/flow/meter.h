@@ -1,5 +1,7 @@
 // The Metering Process's fast half: decodes packets to flow keys and adds them to a delta.
 //
+// A packet without IP is metered by its link headers when the delta has a table for it.
+//
 // One for each capture thread, shared with nobody. It takes no lock, allocates nothing, makes no
 // system call and knows nothing of timeouts. Packets are taken in batches so that table lines are
 // on their way from memory while other packets are decoded.
@@ -20,13 +22,12 @@ class Meter {
  public:
   static constexpr uint32_t kBatchMax = 32;
 
-  // Looks into `tunnels`. IP packets longer than `mtu` octets did not come over the link as they
-  // are and are counted as super packets. The hash must be the ledger's. It outlives the meter.
-  explicit Meter(const KeyedHash& hash, TunnelSet tunnels = {}, uint32_t mtu = kEthernetMtu)
-      : hash_(hash), tunnels_(tunnels), mtu_(mtu) {}
+  // The hash must be the ledger's. It outlives the meter.
+  explicit Meter(const KeyedHash& hash, const MeterOptions& options = {})
+      : hash_(hash), options_(options) {}
 
   // For the packets to come.
-  void set_mtu(uint32_t mtu) { mtu_ = mtu; }
+  void set_mtu(uint32_t mtu) { options_.mtu = mtu; }
 
   // At most kBatchMax packets. A packet of a new flow that finds its table full is counted as
   // ignored for lack of resources; Delta::has_room_for() tells beforehand.
@@ -50,17 +51,17 @@ class Meter {
     union {
       Keyed<Ipv4Key> ipv4;
       Keyed<Ipv6Key> ipv6;
+      Keyed<LinkKey> link;
     };
   };
 
   void decode_all(std::span<const Packet> packets, const Delta& delta);
   void prefetch_entries(size_t packets, const Delta& delta);
   template <typename Key>
-  Keyed<Key> keyed(const Headers& headers, const MeterTable<Key>& table) const;
+  Keyed<Key> keyed(const Key& key, const MeterTable<Key>& table) const;
 
   const KeyedHash& hash_;
-  TunnelSet tunnels_;
-  uint32_t mtu_;
+  MeterOptions options_;
   std::array<Pending, kBatchMax> pending_;
 };
 

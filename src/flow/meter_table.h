@@ -1,7 +1,7 @@
-// A meter's flow table for one IP version: what its packets added up to since the last tick.
+// A meter's flow table for one kind of flow: what its packets added up to since the last tick.
 //
-// Entries lie in the order of their first packets, one (IPv4) or one and a half (IPv6) cache lines
-// each, so that the ledger reads them in sequence. A directory of 8-byte slots finds them:
+// Entries lie in the order of their first packets, one (IPv4, no IP) or one and a half (IPv6) cache
+// lines each, so that the ledger reads them in sequence. A directory of 8-byte slots finds them:
 //
 //   slot   generation 24 bits | tag 24 bits | entry 16 bits
 //
@@ -34,7 +34,8 @@ struct MeterEntry {
   uint8_t tos;
   uint8_t marks;
 };
-static_assert(sizeof(MeterEntry<Ipv4Key>) == 64 && sizeof(MeterEntry<Ipv6Key>) == 88);
+static_assert(sizeof(MeterEntry<Ipv4Key>) == 64 && sizeof(MeterEntry<Ipv6Key>) == 88 &&
+              sizeof(MeterEntry<LinkKey>) == 64);
 
 template <typename Key>
 class MeterTable {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstring>
 #include <map>
 
@@ -172,6 +173,104 @@ TEST_F(MeterTest, APacketThatIsNoIpIsIgnoredByItsCause) {
   EXPECT_EQ(delta_.counts.metered, 0U);
 }
 
+DescribedPacket arp(uint8_t source_host) {
+  return {.time_ns = kTime, .source_host = source_host, .octets = 60, .ether_type = 0x0806};
+}
+
+class LinkMeterTest : public MeterTest {
+ protected:
+  LinkMeterTest() { delta_.link.emplace(4); }
+};
+
+TEST_F(MeterTest, FramesWithoutIpAreIgnoredWhenThereIsNoTableOfThem) {
+  count({arp(1), udp(1), arp(2)});
+  EXPECT_EQ(ignored(delta_, Stop::NonIp), 2U);
+  EXPECT_EQ(delta_.counts.metered, 1U);
+}
+
+TEST_F(LinkMeterTest, AddsTheFramesOfAFlowWithoutIp) {
+  DescribedPacket late = arp(1);
+  late.time_ns -= 5;
+  late.octets = 90;
+  count({udp(1), arp(1), late});
+  ASSERT_EQ(delta_.link->size(), 1U);
+  const auto& entry = (*delta_.link)[0];
+  EXPECT_EQ(entry.key, (LinkKey{.source = mac_of(1).octets,
+                                .destination = mac_of(2).octets,
+                                .ether_type = 0x0806,
+                                .vlan_id = 0}));
+  EXPECT_EQ(entry.packets, 2U);
+  EXPECT_EQ(entry.octets, 150U);
+  EXPECT_EQ(entry.first_ns, kTime - 5);
+  EXPECT_EQ(entry.last_ns, kTime);
+  EXPECT_EQ(entry.ordinal, 1U);
+  EXPECT_EQ(entry.hash, hash_(entry.key));
+  EXPECT_EQ(entry.tos | entry.tcp_flags | entry.marks, 0);
+  EXPECT_EQ(delta_.counts.metered, 3U);
+  EXPECT_EQ(delta_.counts.octets_metered, 250U);
+  EXPECT_EQ(delta_.counts.ignored_total(), 0U);
+}
+
+TEST_F(LinkMeterTest, TellsFlowsWithoutIpApartByEveryPartOfTheKey) {
+  DescribedPacket other_destination = arp(1);
+  other_destination.destination_host = 9;
+  DescribedPacket tagged = arp(1);
+  tagged.vlan_id = 7;
+  DescribedPacket lldp = arp(1);
+  lldp.ether_type = 0x88cc;
+  count({arp(1), other_destination, tagged, lldp});
+  ASSERT_EQ(delta_.link->size(), 4U);
+  EXPECT_EQ((*delta_.link)[2].key.vlan_id, 7);
+  EXPECT_EQ((*delta_.link)[3].key.ether_type, 0x88cc);
+}
+
+TEST_F(LinkMeterTest, EncryptedMacsecFramesMakeFlowsToo) {
+  constexpr uint16_t kMacsec = 0x88e5;
+  std::vector<uint8_t> frame = frame_of({.octets = 80, .ether_type = kMacsec});
+  frame[14] = 0x2c;  // with SCI, encrypted and changed
+  const auto octets = static_cast<uint32_t>(frame.size());
+  const std::array packets{Packet{
+      .data = frame.data(), .time_ns = kTime, .captured_octets = octets, .wire_octets = octets}};
+  meter_.count(packets, delta_);
+  ASSERT_EQ(delta_.link->size(), 1U);
+  EXPECT_EQ((*delta_.link)[0].key.ether_type, kMacsec);
+  EXPECT_EQ(delta_.counts.octets_metered, 80U);
+}
+
+TEST_F(LinkMeterTest, WhatIsCutShortIsNoFlow) {
+  const std::vector<uint8_t> frame = frame_of(arp(1));
+  const std::array packets{
+      Packet{.data = frame.data(), .time_ns = kTime, .captured_octets = 13, .wire_octets = 60}};
+  meter_.count(packets, delta_);
+  EXPECT_EQ(ignored(delta_, Stop::Truncated), 1U);
+  EXPECT_EQ(delta_.counts.metered, 0U);
+}
+
+TEST_F(LinkMeterTest, AFullTableCountsKnownFlowsAndIgnoresNewOnes) {
+  count({arp(1), arp(2), arp(3), arp(4), arp(5), arp(4), udp(1)});
+  EXPECT_EQ(ignored(delta_, Stop::LackOfResources), 1U);
+  EXPECT_EQ(ignored(delta_, Stop::NonIp), 0U);
+  EXPECT_EQ(delta_.counts.metered, 6U);
+  EXPECT_EQ((*delta_.link)[3].packets, 2U);
+}
+
+TEST_F(LinkMeterTest, TellsBeforehandWhetherThereIsRoom) {
+  EXPECT_TRUE(delta_.has_room_for(4));
+  count({arp(1)});
+  EXPECT_FALSE(delta_.has_room_for(4));
+  delta_.clear();
+  EXPECT_TRUE(delta_.has_room_for(4));
+}
+
+TEST(Delta, HasATableOfFlowsWithoutIpOnlyWhenTheyAreMetered) {
+  EXPECT_FALSE(Delta().link);
+  const Delta delta(MeterOptions{.non_ip = true});
+  ASSERT_TRUE(delta.link);
+  EXPECT_EQ(delta.link->room(), Delta::kLinkEntries);
+  EXPECT_EQ(Delta::octets({.non_ip = true}) - Delta::octets({}),
+            MeterTable<LinkKey>::octets(Delta::kLinkEntries));
+}
+
 TEST_F(MeterTest, ATcpHeaderCutBehindItsPortsIsCounted) {
   const std::vector<uint8_t> frame = frame_of(tcp(kAck));
   const uint32_t cut = 14 + 20 + 8;
@@ -258,8 +357,8 @@ class MeterTwin {
     if (packet.part == DatagramPart::First) entry->noted = ports_of(packet);
   }
 
-  [[nodiscard]] const std::vector<TwinEntry>& entries(IpVersion version) const {
-    return version == IpVersion::V4 ? ipv4_ : ipv6_;
+  [[nodiscard]] const std::vector<TwinEntry>& entries(FlowKind kind) const {
+    return entries_[static_cast<size_t>(kind)];
   }
   [[nodiscard]] uint32_t received() const { return received_; }
   [[nodiscard]] uint64_t without_room() const { return without_room_; }
@@ -271,9 +370,10 @@ class MeterTwin {
 
   static std::string name_of(const DescribedPacket& packet) {
     const bool whole = packet.part == DatagramPart::Whole;
-    return fmt::format("{} {} {} {} {} {} {}", packet.source_host, packet.protocol, packet.tos >> 2,
-                       packet.vlan_id, whole, whole ? packet.source_port : packet.identification,
-                       whole ? packet.destination_port : 0);
+    return fmt::format("{} {} {} {} {} {} {} {}", packet.source_host, packet.protocol,
+                       packet.tos >> 2, packet.vlan_id, whole,
+                       whole ? packet.source_port : packet.identification,
+                       whole ? packet.destination_port : 0, packet.ether_type);
   }
 
   static bool opens_second(const TwinEntry& entry, const DescribedPacket& packet) {
@@ -286,8 +386,10 @@ class MeterTwin {
   }
 
   TwinEntry* entry_for(const DescribedPacket& packet, uint32_t ordinal) {
-    auto& entries = packet.version == IpVersion::V4 ? ipv4_ : ipv6_;
-    auto& newest = packet.version == IpVersion::V4 ? newest4_ : newest6_;
+    const bool ip = packet.ether_type == 0;
+    const auto kind = static_cast<size_t>(ip ? kind_of(packet.version) : FlowKind::Link);
+    auto& entries = entries_[kind];
+    auto& newest = newest_[kind];
     const auto found = newest.find(name_of(packet));
     if (found != newest.end() && !opens_second(entries[found->second], packet))
       return &entries[found->second];
@@ -300,10 +402,8 @@ class MeterTwin {
   }
 
   size_t entries_max_;
-  std::vector<TwinEntry> ipv4_;
-  std::vector<TwinEntry> ipv6_;
-  std::map<std::string, size_t> newest4_;
-  std::map<std::string, size_t> newest6_;
+  std::array<std::vector<TwinEntry>, kFlowKinds.size()> entries_;
+  std::array<std::map<std::string, size_t>, kFlowKinds.size()> newest_;
   uint32_t received_ = 0;
   uint64_t without_room_ = 0;
 };
@@ -327,6 +427,14 @@ Key key_of(const DescribedPacket& packet) {
     key.tail.vlan_and_datagram |= kDatagramBit;
   }
   return key;
+}
+
+template <>
+LinkKey key_of(const DescribedPacket& packet) {
+  return {.source = mac_of(packet.source_host).octets,
+          .destination = mac_of(packet.destination_host).octets,
+          .ether_type = packet.ether_type,
+          .vlan_id = packet.vlan_id};
 }
 
 template <typename Key>
@@ -356,7 +464,17 @@ void expect_same_entries(const MeterTable<Key>& table, const std::vector<TwinEnt
     expect_same_entry(table[i], twins[i]);
 }
 
+DescribedPacket random_frame_without_ip(Dice& dice) {
+  return {.time_ns = dice.one_in(50) ? kTimeEnd : kTime + dice.below(1000),
+          .source_host = static_cast<uint8_t>(dice.below(8)),
+          .protocol = 0,
+          .vlan_id = dice.one_of<uint16_t>({0, 5}),
+          .octets = static_cast<uint32_t>(60 + dice.below(1000)),
+          .ether_type = dice.one_of<uint16_t>({0x0806, 0x88cc})};
+}
+
 DescribedPacket random_packet(Dice& dice) {
+  if (dice.one_in(5)) return random_frame_without_ip(dice);
   DescribedPacket packet{.time_ns = kTime + dice.below(1000),
                          .version = dice.one_of({IpVersion::V4, IpVersion::V6}),
                          .source_host = static_cast<uint8_t>(dice.below(3)),
@@ -381,7 +499,7 @@ TEST(MeterAndTwin, AgreeOnRandomBatches) {
     Dice dice(entries);
     const KeyedHash hash;
     Meter meter(hash);
-    Delta delta(entries, entries);
+    Delta delta(entries, entries, entries);
     for (int round = 0; round < 20; ++round) {
       MeterTwin twin(entries);
       delta.clear();
@@ -392,8 +510,9 @@ TEST(MeterAndTwin, AgreeOnRandomBatches) {
         for (const DescribedPacket& packet : packets)
           twin.count(packet);
       }
-      expect_same_entries(delta.ipv4, twin.entries(IpVersion::V4));
-      expect_same_entries(delta.ipv6, twin.entries(IpVersion::V6));
+      expect_same_entries(delta.ipv4, twin.entries(FlowKind::Ipv4));
+      expect_same_entries(delta.ipv6, twin.entries(FlowKind::Ipv6));
+      expect_same_entries(*delta.link, twin.entries(FlowKind::Link));
       ASSERT_EQ(delta.counts.received, twin.received());
       ASSERT_EQ(ignored(delta, Stop::LackOfResources), twin.without_room());
       ASSERT_EQ(delta.counts.received, delta.counts.metered + delta.counts.ignored_total());

@@ -13,7 +13,7 @@ namespace clerk {
 struct PacketCounts {
   uint64_t received = 0;
   uint64_t metered = 0;
-  uint64_t octets_metered = 0;             // IP octets
+  uint64_t octets_metered = 0;             // of IP; of packets without IP whole frames
   std::array<uint64_t, kStops> ignored{};  // by Stop; the entry of Stop::Done stays 0
   uint64_t tcp_flags_missing = 0;
   uint64_t decapsulated = 0;   // metered by the IP header inside a tunnel

@@ -1,14 +1,15 @@
-// The records that the ledger holds, of both IP versions: fixed capacity, records never move,
+// The records that the ledger holds, of all kinds: fixed capacity, records never move,
 // memory of records not held is not touched.
 //
-// A record is one 64-octet line: the last 16 octets of its key and its counters. For IPv4 that is
-// the whole key; the first 24 octets of an IPv6 key lie in a parallel array that IPv4 never
-// touches. So whatever the mix, one bound holds. The ledger's thread only.
+// A record is one 64-octet line: the last 16 octets of its key and its counters. For IPv4, and
+// without IP, that is the whole key; the first 24 octets of an IPv6 key lie in a parallel array
+// that others never touch. So whatever the mix, one bound holds. The ledger's thread only.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include "base/lazy_array.h"
 #include "base/prefetch.h"
@@ -33,7 +34,7 @@ class RecordTable {
     const uint32_t record = take_free();
     store_key(record, key);
     hot_[record].counters = counters;
-    if constexpr (Key::kVersion == IpVersion::V6) hot_[record].counters.marks |= mark::kIpv6;
+    hot_[record].counters.marks |= mark_of(Key::kKind);
     order_.push_back(kHeld, record);
     ++held_;
     return record;
@@ -46,20 +47,20 @@ class RecordTable {
     --held_;
   }
 
-  [[nodiscard]] IpVersion version(uint32_t record) const {
-    return (hot_[record].counters.marks & mark::kIpv6) != 0 ? IpVersion::V6 : IpVersion::V4;
+  [[nodiscard]] FlowKind kind(uint32_t record) const {
+    return static_cast<FlowKind>((hot_[record].counters.marks & kKindMask) >> mark::kKindShift);
   }
 
   template <typename Key>
   [[nodiscard]] bool has_key(uint32_t record, const Key& key) const {
     constexpr size_t kBegin = sizeof(Key) - kKeyEnd;
     const auto* octets = reinterpret_cast<const uint8_t*>(&key);
-    return version(record) == Key::kVersion &&
+    return kind(record) == Key::kKind &&
            std::memcmp(hot_[record].key_end.data(), octets + kBegin, kKeyEnd) == 0 &&
            (kBegin == 0 || std::memcmp(cold_[record].key_begin.data(), octets, kBegin) == 0);
   }
 
-  // The record's version must be the key's.
+  // The record's kind must be the key's.
   template <typename Key>
   [[nodiscard]] Key key(uint32_t record) const {
     constexpr size_t kBegin = sizeof(Key) - kKeyEnd;
@@ -91,11 +92,16 @@ class RecordTable {
  private:
   static constexpr size_t kKeyEnd = 16;
 
+  static constexpr uint8_t mark_of(FlowKind kind) {
+    return static_cast<uint8_t>(std::to_underlying(kind) << mark::kKindShift);
+  }
+  static constexpr uint8_t kKindMask = 3 << mark::kKindShift;
+
   struct Hot {
     std::array<uint8_t, kKeyEnd> key_end;
     FlowCounters counters;
   };
-  static_assert(sizeof(Hot) == 64 && sizeof(Ipv4Key) == kKeyEnd);
+  static_assert(sizeof(Hot) == 64 && sizeof(Ipv4Key) == kKeyEnd && sizeof(LinkKey) == kKeyEnd);
 
   struct Cold {
     std::array<uint8_t, sizeof(Ipv6Key) - kKeyEnd> key_begin;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <list>
 #include <map>
 
@@ -21,22 +22,30 @@ Ipv6Key ipv6_key(uint16_t number) {
   return key;
 }
 
+LinkKey link_key(uint16_t number) {
+  return {.source = {2, 0, 0, 0, 0, 1}, .destination = {2, 0, 0, 0, 0, 2}, .vlan_id = number};
+}
+
 FlowCounters counters_of(uint64_t packets) { return {.packets = packets, .marks = 0}; }
 
-TEST(RecordTable, KeepsKeyAndCountersOfBothVersions) {
+TEST(RecordTable, KeepsKeyAndCountersOfEachKind) {
   RecordTable table(4, 60);
   const uint32_t ipv4 = table.open(ipv4_key(7), counters_of(1));
   const uint32_t ipv6 = table.open(ipv6_key(7), counters_of(2));
-  EXPECT_EQ(table.version(ipv4), IpVersion::V4);
-  EXPECT_EQ(table.version(ipv6), IpVersion::V6);
+  const uint32_t link = table.open(link_key(7), counters_of(3));
+  EXPECT_EQ(table.kind(ipv4), FlowKind::Ipv4);
+  EXPECT_EQ(table.kind(ipv6), FlowKind::Ipv6);
+  EXPECT_EQ(table.kind(link), FlowKind::Link);
   EXPECT_EQ(table.key<Ipv4Key>(ipv4), ipv4_key(7));
   EXPECT_EQ(table.key<Ipv6Key>(ipv6), ipv6_key(7));
+  EXPECT_EQ(table.key<LinkKey>(link), link_key(7));
   EXPECT_EQ(table.counters(ipv4).packets, 1U);
   EXPECT_EQ(table.counters(ipv6).packets, 2U);
-  EXPECT_EQ(table.held(), 2U);
+  EXPECT_EQ(table.counters(link).packets, 3U);
+  EXPECT_EQ(table.held(), 3U);
 }
 
-TEST(RecordTable, TellsKeysApartByAnyOfTheirOctetsAndByVersion) {
+TEST(RecordTable, TellsKeysApartByAnyOfTheirOctetsAndByKind) {
   RecordTable table(4, 60);
   const uint32_t ipv4 = table.open(ipv4_key(7), counters_of(1));
   const uint32_t ipv6 = table.open(ipv6_key(7), counters_of(2));
@@ -58,11 +67,19 @@ TEST(RecordTable, TellsAnIpv6KeyApartFromTheIpv4KeyThatItEndsLike) {
   EXPECT_FALSE(table.has_key(table.open(ipv4, counters_of(1)), ipv6));
 }
 
-TEST(RecordTable, ARecordUsedAgainIsOfItsNewVersion) {
+TEST(RecordTable, TellsALinkKeyApartFromTheIpv4KeyOfTheSameOctets) {
+  const LinkKey link = link_key(7);
+  const auto ipv4 = std::bit_cast<Ipv4Key>(link);
+  RecordTable table(2, 60);
+  EXPECT_FALSE(table.has_key(table.open(link, counters_of(1)), ipv4));
+  EXPECT_FALSE(table.has_key(table.open(ipv4, counters_of(1)), link));
+}
+
+TEST(RecordTable, ARecordUsedAgainIsOfItsNewKind) {
   RecordTable table(1, 60);
   table.close(table.open(ipv6_key(1), counters_of(1)));
   const uint32_t record = table.open(ipv4_key(2), counters_of(1));
-  EXPECT_EQ(table.version(record), IpVersion::V4);
+  EXPECT_EQ(table.kind(record), FlowKind::Ipv4);
   EXPECT_EQ(table.key<Ipv4Key>(record), ipv4_key(2));
 }
 

@@ -28,7 +28,9 @@ inline constexpr InformationElement kBgpDestinationAsNumber{17, "bgpDestinationA
 inline constexpr InformationElement kSourceIpv6Address{27, "sourceIPv6Address"};
 inline constexpr InformationElement kDestinationIpv6Address{28, "destinationIPv6Address"};
 inline constexpr InformationElement kIcmpTypeCodeIpv4{32, "icmpTypeCodeIPv4"};
+inline constexpr InformationElement kSourceMacAddress{56, "sourceMacAddress"};
 inline constexpr InformationElement kVlanId{58, "vlanId"};
+inline constexpr InformationElement kDestinationMacAddress{80, "destinationMacAddress"};
 inline constexpr InformationElement kFlowEndReason{136, "flowEndReason"};
 inline constexpr InformationElement kIcmpTypeCodeIpv6{139, "icmpTypeCodeIPv6"};
 inline constexpr InformationElement kFlowStartMilliseconds{152, "flowStartMilliseconds"};
@@ -37,6 +39,8 @@ inline constexpr InformationElement kFlowStartMicroseconds{154, "flowStartMicros
 inline constexpr InformationElement kFlowEndMicroseconds{155, "flowEndMicroseconds"};
 inline constexpr InformationElement kFlowStartNanoseconds{156, "flowStartNanoseconds"};
 inline constexpr InformationElement kFlowEndNanoseconds{157, "flowEndNanoseconds"};
+inline constexpr InformationElement kEthernetType{256, "ethernetType"};
+inline constexpr InformationElement kLayer2OctetDeltaCount{352, "layer2OctetDeltaCount"};
 }  // namespace element
 
 }  // namespace clerk::ipfix

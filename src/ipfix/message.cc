@@ -23,7 +23,8 @@ void write_headers(uint8_t* message, size_t size, uint16_t set_id, const Message
   store_big_endian(to, static_cast<uint16_t>(size - kMessageHeaderOctets));
 }
 
-uint8_t* put_address(uint8_t* to, const IpAddress& address, uint16_t octets) {
+template <typename Address>
+uint8_t* put_address(uint8_t* to, const Address& address, uint16_t octets) {
   std::memcpy(to, address.octets.data(), octets);
   return to + octets;
 }
@@ -35,6 +36,10 @@ uint8_t* put_field(uint8_t* to, const FlowRecord& record, TimeUnit unit) {
   if constexpr (kValue == Value::SourceAddress) return put_address(to, record.source, kOctets);
   if constexpr (kValue == Value::DestinationAddress)
     return put_address(to, record.destination, kOctets);
+  if constexpr (kValue == Value::SourceMac) return put_address(to, record.source_mac, kOctets);
+  if constexpr (kValue == Value::DestinationMac)
+    return put_address(to, record.destination_mac, kOctets);
+  if constexpr (kValue == Value::EtherType) return store_big_endian(to, record.ether_type);
   if constexpr (kValue == Value::SourcePort) return store_big_endian(to, record.source_port);
   if constexpr (kValue == Value::DestinationPort)
     return store_big_endian(to, record.destination_port);
@@ -57,21 +62,32 @@ uint8_t* put_field(uint8_t* to, const FlowRecord& record, TimeUnit unit) {
 
 // The whole record: its fields one after the other, as the template lists them. The unit changes
 // element ids only, never sizes.
-template <IpVersion kIpVersion, size_t... kIndex>
+template <FlowKind kKind, size_t... kIndex>
 uint8_t* put_fields(uint8_t* to, const FlowRecord& record, TimeUnit unit,
                     std::index_sequence<kIndex...>) {
-  static constexpr FieldList kList = default_fields<kIpVersion>(TimeUnit::Nanoseconds);
+  static constexpr auto kList = default_fields<kKind>(TimeUnit::Nanoseconds);
   ((to = put_field<kList[kIndex].value, kList[kIndex].octets>(to, record, unit)), ...);
   return to;
 }
 
-template <IpVersion kIpVersion>
+template <FlowKind kKind>
 uint8_t* put_record(uint8_t* to, const FlowRecord& record, TimeUnit unit) {
-  return put_fields<kIpVersion>(to, record, unit, std::make_index_sequence<kFields>());
+  return put_fields<kKind>(to, record, unit, std::make_index_sequence<kFields<kKind>>());
 }
 
-uint8_t* put_template(uint8_t* to, uint16_t id, const FieldList& fields) {
-  to = store_big_endian(to, id);
+uint8_t* put_record(uint8_t* to, FlowKind kind, const FlowRecord& record, TimeUnit unit) {
+  switch (kind) {
+    case FlowKind::Ipv4: return put_record<FlowKind::Ipv4>(to, record, unit);
+    case FlowKind::Ipv6: return put_record<FlowKind::Ipv6>(to, record, unit);
+    case FlowKind::Link: return put_record<FlowKind::Link>(to, record, unit);
+  }
+  std::unreachable();
+}
+
+template <FlowKind kKind>
+uint8_t* put_template(uint8_t* to, TimeUnit unit) {
+  const auto fields = default_fields<kKind>(unit);
+  to = store_big_endian(to, template_id(kKind));
   to = store_big_endian(to, static_cast<uint16_t>(fields.size()));
   for (const Field& field : fields) {
     to = store_big_endian(to, field.element.id);
@@ -80,33 +96,41 @@ uint8_t* put_template(uint8_t* to, uint16_t id, const FieldList& fields) {
   return to;
 }
 
+uint8_t* put_template(uint8_t* to, FlowKind kind, TimeUnit unit) {
+  switch (kind) {
+    case FlowKind::Ipv4: return put_template<FlowKind::Ipv4>(to, unit);
+    case FlowKind::Ipv6: return put_template<FlowKind::Ipv6>(to, unit);
+    case FlowKind::Link: return put_template<FlowKind::Link>(to, unit);
+  }
+  std::unreachable();
+}
+
 }  // namespace
 
 void DataMessage::add(const FlowRecord& record) {
-  DCHECK(record.version() == version_ && !is_full(kMessageOctetsMax));
+  DCHECK(record.kind() == kind_ && !is_full(kMessageOctetsMax));
   uint8_t* to = octets_.data() + size_;
-  const uint8_t* end = version_ == IpVersion::V4 ? put_record<IpVersion::V4>(to, record, unit_)
-                                                 : put_record<IpVersion::V6>(to, record, unit_);
-  size_ += static_cast<size_t>(end - to);
+  size_ += static_cast<size_t>(put_record(to, kind_, record, unit_) - to);
   ++records_;
 }
 
 std::span<const uint8_t> DataMessage::finish(const MessageHeader& header) {
-  write_headers(octets_.data(), size_, template_id(version_), header);
+  write_headers(octets_.data(), size_, template_id(kind_), header);
   records_ = 0;
   return {octets_.data(), std::exchange(size_, kEmpty)};
 }
 
-TemplateMessage::TemplateMessage(TimeUnit unit) {
+TemplateMessage::TemplateMessage(TimeUnit unit, std::span<const FlowKind> kinds) {
   uint8_t* to = octets_.data() + kMessageHeaderOctets + kSetHeaderOctets;
-  to = put_template(to, template_id(IpVersion::V4), default_fields<IpVersion::V4>(unit));
-  to = put_template(to, template_id(IpVersion::V6), default_fields<IpVersion::V6>(unit));
-  CHECK(to == octets_.data() + octets_.size());
+  for (const FlowKind kind : kinds)
+    to = put_template(to, kind, unit);
+  size_ = static_cast<size_t>(to - octets_.data());
+  CHECK(size_ <= octets_.size());
 }
 
 std::span<const uint8_t> TemplateMessage::finish(const MessageHeader& header) {
-  write_headers(octets_.data(), octets_.size(), kTemplateSetId, header);
-  return octets_;
+  write_headers(octets_.data(), size_, kTemplateSetId, header);
+  return std::span(octets_).first(size_);
 }
 
 }  // namespace clerk::ipfix

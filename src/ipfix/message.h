@@ -32,15 +32,15 @@ struct MessageHeader {
 // A Data Set of one template, filled record by record.
 class DataMessage {
  public:
-  DataMessage(IpVersion version, TimeUnit unit) : version_(version), unit_(unit) {}
+  DataMessage(FlowKind kind, TimeUnit unit) : kind_(kind), unit_(unit) {}
 
   // Whether one more record would make it longer than this.
   [[nodiscard]] bool is_full(size_t octets_max) const {
-    return size_ + record_octets(version_) > octets_max;
+    return size_ + record_octets(kind_) > octets_max;
   }
   [[nodiscard]] uint32_t records() const { return records_; }
 
-  // The record's version is the message's; the message is not full.
+  // The record's kind is the message's; the message is not full.
   void add(const FlowRecord& record);
 
   // Completes the message and empties it; the octets stay valid until the next add().
@@ -49,27 +49,32 @@ class DataMessage {
  private:
   static constexpr size_t kEmpty = kMessageHeaderOctets + kSetHeaderOctets;
 
-  IpVersion version_;
+  FlowKind kind_;
   TimeUnit unit_;
   size_t size_ = kEmpty;
   uint32_t records_ = 0;
   std::array<uint8_t, kMessageOctetsMax> octets_{};
 };
 
-// The message that carries both templates.
+// The message that carries the templates.
 class TemplateMessage {
  public:
-  explicit TemplateMessage(TimeUnit unit);
+  // Of flows of these kinds.
+  explicit TemplateMessage(TimeUnit unit, std::span<const FlowKind> kinds = kIpFlowKinds);
 
   std::span<const uint8_t> finish(const MessageHeader& header);
 
  private:
   static constexpr size_t kTemplateHeaderOctets = 4;  // template id 2 | field count 2
   static constexpr size_t kFieldOctets = 4;           // element id 2 | field length 2
-  static constexpr size_t kSize = kMessageHeaderOctets + kSetHeaderOctets +
-                                  2 * (kTemplateHeaderOctets + kFields * kFieldOctets);
+  static constexpr size_t kFieldsOfAll =
+      kFields<FlowKind::Ipv4> + kFields<FlowKind::Ipv6> + kFields<FlowKind::Link>;
+  static constexpr size_t kOctetsMax = kMessageHeaderOctets + kSetHeaderOctets +
+                                       kFlowKinds.size() * kTemplateHeaderOctets +
+                                       kFieldsOfAll * kFieldOctets;
 
-  std::array<uint8_t, kSize> octets_{};
+  size_t size_ = 0;
+  std::array<uint8_t, kOctetsMax> octets_{};
 };
 
 }  // namespace clerk::ipfix

@@ -57,7 +57,7 @@ Octets expected_message(const Octets& head, const Octets& addresses) {
 }
 
 TEST(DataMessage, OfOneIpv4RecordIsThisOctetForOctet) {
-  DataMessage message(IpVersion::V4, TimeUnit::Milliseconds);
+  DataMessage message(FlowKind::Ipv4, TimeUnit::Milliseconds);
   message.add(counting_record(IpVersion::V4));
   EXPECT_EQ(finish(message), expected_message({0x00, 0x0a, 0x00, 80, 1,  2,  3,    4,    5,    6,
                                                7,    8,    9,    10, 11, 12, 0x01, 0x00, 0x00, 64},
@@ -65,7 +65,7 @@ TEST(DataMessage, OfOneIpv4RecordIsThisOctetForOctet) {
 }
 
 TEST(DataMessage, OfOneIpv6RecordIsThisOctetForOctet) {
-  DataMessage message(IpVersion::V6, TimeUnit::Milliseconds);
+  DataMessage message(FlowKind::Ipv6, TimeUnit::Milliseconds);
   message.add(counting_record(IpVersion::V6));
   Octets addresses;
   for (const int first : {0xa0, 0xb0}) {
@@ -77,8 +77,33 @@ TEST(DataMessage, OfOneIpv6RecordIsThisOctetForOctet) {
                                               addresses));
 }
 
+TEST(DataMessage, OfOneRecordWithoutIpIsThisOctetForOctet) {
+  DataMessage message(FlowKind::Link, TimeUnit::Milliseconds);
+  message.add({.source_mac = {{0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5}},
+               .destination_mac = {{0xb0, 0xb1, 0xb2, 0xb3, 0xb4, 0xb5}},
+               .octets = 0x0102030405060708,
+               .packets = 0x1112131415161718,
+               .first_ns = kNanosecondsPerSecond,
+               .last_ns = 2 * kNanosecondsPerSecond,
+               .vlan_id = 0x0fff,
+               .ether_type = 0x88cc,
+               .end_reason = EndReason::LackOfResources,
+               .without_ip = true});
+  const Octets wanted{0x00, 0x0a, 0x00, 69,   1,    2,    3,    4,     //
+                      5,    6,    7,    8,    9,    10,   11,   12,    //
+                      0x01, 0x02, 0x00, 53,                            //
+                      0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5,              //
+                      0xb0, 0xb1, 0xb2, 0xb3, 0xb4, 0xb5, 0x88, 0xcc,  //
+                      0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08,  //
+                      0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18,  //
+                      0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x03, 0xe8,  //
+                      0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x07, 0xd0,  //
+                      0x05, 0x0f, 0xff};
+  EXPECT_EQ(finish(message), wanted);
+}
+
 TEST(DataMessage, TwentyThreeIpv4RecordsFillIt) {
-  DataMessage message(IpVersion::V4, TimeUnit::Nanoseconds);
+  DataMessage message(FlowKind::Ipv4, TimeUnit::Nanoseconds);
   while (!message.is_full(kMessageOctetsMax))
     message.add(counting_record(IpVersion::V4));
   EXPECT_EQ(message.records(), 23U);
@@ -86,15 +111,24 @@ TEST(DataMessage, TwentyThreeIpv4RecordsFillIt) {
 }
 
 TEST(DataMessage, SixteenIpv6RecordsFillIt) {
-  DataMessage message(IpVersion::V6, TimeUnit::Nanoseconds);
+  DataMessage message(FlowKind::Ipv6, TimeUnit::Nanoseconds);
   while (!message.is_full(kMessageOctetsMax))
     message.add(counting_record(IpVersion::V6));
   EXPECT_EQ(message.records(), 16U);
   EXPECT_EQ(finish(message).size(), 1364U);
 }
 
+TEST(DataMessage, TwentyEightRecordsWithoutIpFillIt) {
+  DataMessage message(FlowKind::Link, TimeUnit::Nanoseconds);
+  RandomRecords random;
+  while (!message.is_full(kMessageOctetsMax))
+    message.add(random.next(FlowKind::Link));
+  EXPECT_EQ(message.records(), 28U);
+  EXPECT_EQ(finish(message).size(), 1392U);
+}
+
 TEST(DataMessage, IsEmptyOnceItIsFinished) {
-  DataMessage message(IpVersion::V4, TimeUnit::Nanoseconds);
+  DataMessage message(FlowKind::Ipv4, TimeUnit::Nanoseconds);
   message.add(counting_record(IpVersion::V4));
   const Octets first = finish(message);
   EXPECT_EQ(message.records(), 0U);
@@ -106,13 +140,13 @@ TEST(DataMessage, IsDecodedToWhatItWasMadeOf) {
   RandomRecords random;
   for (const TimeUnit unit :
        {TimeUnit::Nanoseconds, TimeUnit::Microseconds, TimeUnit::Milliseconds}) {
-    for (const IpVersion version : {IpVersion::V4, IpVersion::V6}) {
+    for (const FlowKind kind : kFlowKinds) {
       IpfixReader reader;
-      TemplateMessage templates(unit);
-      ASSERT_EQ(reader.read(templates.finish({0, 0, 1}))->templates, 2U);
+      TemplateMessage templates(unit, kFlowKinds);
+      ASSERT_EQ(reader.read(templates.finish({0, 0, 1}))->templates, 3U);
       for (uint32_t i = 0; i < 500; ++i) {
-        DataMessage message(version, unit);
-        const FlowRecord record = random.next(version);
+        DataMessage message(kind, unit);
+        const FlowRecord record = random.next(kind);
         message.add(record);
         const auto decoded = reader.read(message.finish({5, i, 1}));
         ASSERT_TRUE(decoded) << decoded.error().message;

@@ -8,9 +8,10 @@ namespace clerk::ipfix {
 Session::Session(const SessionOptions& options, Send send)
     : options_(options),
       send_(std::move(send)),
-      templates_(options.time_unit),
-      ipv4_(IpVersion::V4, options.time_unit),
-      ipv6_(IpVersion::V6, options.time_unit) {}
+      templates_(options.time_unit, options.non_ip ? kFlowKinds : kIpFlowKinds),
+      messages_{DataMessage(FlowKind::Ipv4, options.time_unit),
+                DataMessage(FlowKind::Ipv6, options.time_unit),
+                DataMessage(FlowKind::Link, options.time_unit)} {}
 
 void Session::add(std::span<const FlowRecord> records, uint32_t export_second) {
   for (const FlowRecord& record : records) {
@@ -21,8 +22,9 @@ void Session::add(std::span<const FlowRecord> records, uint32_t export_second) {
 }
 
 void Session::flush(uint32_t export_second) {
-  if (ipv4_.records() > 0) send_data(ipv4_, export_second);
-  if (ipv6_.records() > 0) send_data(ipv6_, export_second);
+  for (DataMessage& message : messages_) {
+    if (message.records() > 0) send_data(message, export_second);
+  }
   if (templates_due(export_second)) send_templates(export_second);
 }
 

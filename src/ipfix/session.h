@@ -6,10 +6,12 @@
 // the gap. All timers follow the export clock it is given. One thread at a time.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <span>
+#include <utility>
 
 #include "flow/flow_record.h"
 #include "ipfix/message.h"
@@ -22,6 +24,8 @@ struct SessionOptions {
   // Unreliable transports repeat the templates; over a reliable one, once is enough (RFC 7011
   // section 8).
   bool repeat_templates = false;
+  // Whether there will be records of flows without IP, and so their template.
+  bool non_ip = false;
 };
 
 class Session {
@@ -47,7 +51,7 @@ class Session {
   // The least that lower_message_octets() goes down to: a message of one IPv6 record. The templates
   // need a little more and are not split.
   static constexpr size_t kMessageOctetsMin =
-      kMessageHeaderOctets + kSetHeaderOctets + kRecordOctets<IpVersion::V6>;
+      kMessageHeaderOctets + kSetHeaderOctets + kRecordOctets<FlowKind::Ipv6>;
 
  private:
   // Collectors lose templates (a restart, a lost datagram): more often than the first minute's
@@ -56,7 +60,7 @@ class Session {
   static constexpr uint32_t kTemplateMessages = 4096;
 
   DataMessage& message_for(const FlowRecord& record) {
-    return record.version() == IpVersion::V4 ? ipv4_ : ipv6_;
+    return messages_[std::to_underlying(record.kind())];
   }
   [[nodiscard]] bool templates_due(uint32_t export_second) const;
   void send_templates(uint32_t export_second);
@@ -67,8 +71,7 @@ class Session {
   SessionOptions options_;
   Send send_;
   TemplateMessage templates_;
-  DataMessage ipv4_;
-  DataMessage ipv6_;
+  std::array<DataMessage, kFlowKinds.size()> messages_;  // by FlowKind
   size_t octets_max_ = kMessageOctetsMax;
   uint32_t sequence_ = 0;  // Data Records sent, modulo 2^32
   std::optional<uint32_t> templates_sent_;

@@ -81,6 +81,27 @@ TEST(Session, SendsAMessageWhenItIsFull) {
   EXPECT_THAT(session.contents(), ElementsAre("T", "23", "16", "1", "1"));
 }
 
+TEST(Session, AnnouncesFlowsWithoutIpOnlyWhenThereAreAny) {
+  TestSession session({.repeat_templates = true, .non_ip = true});
+  for (const uint32_t second : {1000U, 1030U})
+    session.session().flush(second);
+  ASSERT_THAT(session.contents(), ElementsAre("T", "T"));
+  EXPECT_EQ(session.messages()[0].templates, 3U);
+  EXPECT_EQ(session.messages()[1].templates, 3U);
+}
+
+TEST(Session, SendsFlowsWithoutIpInMessagesOfTheirOwnBehindTheOthers) {
+  TestSession session({.repeat_templates = true, .non_ip = true});
+  RandomRecords random;
+  for (int i = 0; i < 30; ++i)
+    session.add({random.next(FlowKind::Link)}, 1000);
+  session.add(1, IpVersion::V4, 1000);
+  session.session().flush(1000);
+  EXPECT_THAT(session.contents(), ElementsAre("T", "28", "1", "2"));
+  EXPECT_EQ(session.messages()[1].records[0].template_id, 258);
+  EXPECT_EQ(session.messages()[3].records[0].template_id, 258);
+}
+
 TEST(Session, SendsNothingTwice) {
   TestSession session;
   session.add(3, IpVersion::V4, 1000);
@@ -209,23 +230,23 @@ TEST(Session, IsDecodedToWhatItWasGivenInTheOrderOfEachTemplate) {
   RandomRecords random;
   std::vector<FlowRecord> given;
   given.reserve(2000);
-  for (int i = 0; i < 2000; ++i)
-    given.push_back(random.next());
+  for (size_t i = 0; i < 2000; ++i)
+    given.push_back(random.next(kFlowKinds[i % kFlowKinds.size()]));
   for (const TimeUnit unit :
        {TimeUnit::Nanoseconds, TimeUnit::Microseconds, TimeUnit::Milliseconds}) {
-    TestSession session({.time_unit = unit, .repeat_templates = true});
+    TestSession session({.time_unit = unit, .repeat_templates = true, .non_ip = true});
     session.add(given, 1000);
     session.session().flush(1000);
-    for (const IpVersion version : {IpVersion::V4, IpVersion::V6}) {
+    for (const FlowKind kind : kFlowKinds) {
       std::vector<IpfixRecord> decoded;
       for (const IpfixMessage& message : session.messages()) {
         std::ranges::copy_if(message.records, std::back_inserter(decoded), [=](const auto& record) {
-          return record.template_id == template_id(version);
+          return record.template_id == template_id(kind);
         });
       }
       std::vector<FlowRecord> wanted;
       std::ranges::copy_if(given, std::back_inserter(wanted),
-                           [=](const auto& record) { return record.version() == version; });
+                           [=](const auto& record) { return record.kind() == kind; });
       ASSERT_EQ(decoded.size(), wanted.size());
       for (size_t i = 0; i < decoded.size() && !HasFailure(); ++i)
         expect_decoded(decoded[i], wanted[i], unit);

@@ -11,8 +11,8 @@ namespace {
 
 using Octets = std::vector<uint8_t>;
 
-// The message of both templates, octet by octet, as RFC 7011 sections 3.1, 3.3 and 3.4.1 draw it.
-// Only the two time elements depend on the unit.
+// The message of both templates of IP, octet by octet, as RFC 7011 sections 3.1, 3.3 and 3.4.1 draw
+// it. Only the two time elements depend on the unit.
 Octets template_message(uint8_t start_element, uint8_t end_element) {
   return {
       // version 10, length 156, Export Time, sequence number, Observation Domain
@@ -59,8 +59,22 @@ Octets template_message(uint8_t start_element, uint8_t end_element) {
   };
 }
 
-Octets written(TimeUnit unit) {
-  TemplateMessage message(unit);
+// The template of flows without IP, which comes behind them.
+const Octets kLinkTemplate{
+    0x01, 0x02, 0x00, 0x09,  // template 258, 9 fields
+    0x00, 56,   0x00, 6,     // sourceMacAddress
+    0x00, 80,   0x00, 6,     // destinationMacAddress
+    0x01, 0x00, 0x00, 2,     // ethernetType
+    0x01, 0x60, 0x00, 8,     // layer2OctetDeltaCount
+    0x00, 2,    0x00, 8,     // packetDeltaCount
+    0x00, 156,  0x00, 8,     // flowStartNanoseconds
+    0x00, 157,  0x00, 8,     // flowEndNanoseconds
+    0x00, 136,  0x00, 1,     // flowEndReason
+    0x00, 58,   0x00, 2,     // vlanId
+};
+
+Octets written(TimeUnit unit, std::span<const FlowKind> kinds = kIpFlowKinds) {
+  TemplateMessage message(unit, kinds);
   const auto octets =
       message.finish({.export_second = 0x6553f100, .sequence = 42, .observation_domain = 7});
   return {octets.begin(), octets.end()};
@@ -78,9 +92,27 @@ TEST(Template, MessageWithMillisecondsIsThisOctetForOctet) {
   EXPECT_EQ(written(TimeUnit::Milliseconds), template_message(152, 153));
 }
 
+TEST(Template, MessageOfAllKindsHasTheTemplateOfFlowsWithoutIpBehindTheOthers) {
+  Octets wanted = template_message(156, 157);
+  wanted.insert(wanted.end(), kLinkTemplate.begin(), kLinkTemplate.end());
+  wanted[3] = 0xc4;   // length 196
+  wanted[19] = 0xb4;  // set of 180
+  EXPECT_EQ(written(TimeUnit::Nanoseconds, kFlowKinds), wanted);
+}
+
+TEST(Template, OfFlowsWithoutIpNamesTheElementsAsIanaDoes) {
+  std::vector<std::string_view> names;
+  for (const Field& field : default_fields<FlowKind::Link>(TimeUnit::Microseconds))
+    names.push_back(field.element.name);
+  EXPECT_EQ(names, (std::vector<std::string_view>{
+                       "sourceMacAddress", "destinationMacAddress", "ethernetType",
+                       "layer2OctetDeltaCount", "packetDeltaCount", "flowStartMicroseconds",
+                       "flowEndMicroseconds", "flowEndReason", "vlanId"}));
+}
+
 TEST(Template, NamesTheElementsAsIanaDoes) {
-  const FieldList ipv4 = default_fields<IpVersion::V4>(TimeUnit::Nanoseconds);
-  const FieldList ipv6 = default_fields<IpVersion::V6>(TimeUnit::Milliseconds);
+  const auto ipv4 = default_fields<FlowKind::Ipv4>(TimeUnit::Nanoseconds);
+  const auto ipv6 = default_fields<FlowKind::Ipv6>(TimeUnit::Milliseconds);
   EXPECT_EQ(ipv4[0].element.name, "sourceIPv4Address");
   EXPECT_EQ(ipv6[0].element.name, "sourceIPv6Address");
   EXPECT_EQ(ipv4[6].element.name, "icmpTypeCodeIPv4");

@@ -2,8 +2,10 @@
 
 #include <fmt/compile.h>
 
+#include <algorithm>
 #include <array>
 #include <iterator>
+#include <string>
 #include <utility>
 
 #include "base/time.h"
@@ -12,6 +14,16 @@ namespace clerk {
 namespace {
 
 using ipfix::Value;
+
+static_assert(kMacAddressTextOctets < kIpAddressTextMax);
+using AddressText = std::array<char, kIpAddressTextMax>;
+
+std::string_view format(const MacAddress& address, AddressText& buffer) {
+  std::array<char, kMacAddressTextOctets> text;
+  format_mac_address(address, text);
+  std::ranges::copy(text, buffer.begin());
+  return {buffer.data(), text.size()};
+}
 
 // A number of the record. Addresses and times are text and do not come here.
 uint64_t number_of(Value value, const FlowRecord& record) {
@@ -28,8 +40,11 @@ uint64_t number_of(Value value, const FlowRecord& record) {
     case Value::Tos: return record.tos;
     case Value::EndReason: return std::to_underlying(record.end_reason);
     case Value::VlanId: return record.vlan_id;
+    case Value::EtherType: return record.ether_type;
     case Value::SourceAddress:
     case Value::DestinationAddress:
+    case Value::SourceMac:
+    case Value::DestinationMac:
     case Value::FlowStart:
     case Value::FlowEnd: break;
   }
@@ -37,36 +52,59 @@ uint64_t number_of(Value value, const FlowRecord& record) {
 }
 
 // The text of an address or time in the caller's buffer; empty for numbers.
-std::string_view text_of(Value value, const FlowRecord& record,
-                         std::array<char, kIpAddressTextMax>& address,
+std::string_view text_of(Value value, const FlowRecord& record, AddressText& address,
                          std::array<char, kTimeTextSize>& time) {
   switch (value) {
     case Value::SourceAddress: return format_address(record.source, address);
     case Value::DestinationAddress: return format_address(record.destination, address);
+    case Value::SourceMac: return format(record.source_mac, address);
+    case Value::DestinationMac: return format(record.destination_mac, address);
     case Value::FlowStart: return format_time(record.first_ns, time);
     case Value::FlowEnd: return format_time(record.last_ns, time);
     default: return {};
   }
 }
 
-}  // namespace
-
-void append_csv(fmt::memory_buffer& to, const FlowRecord& record) {
+// The columns of the header that does not change, without the line's end.
+void append_columns(fmt::memory_buffer& to, const FlowRecord& record) {
+  const bool ip = !record.without_ip;
   std::array<char, kTimeTextSize> start;
   std::array<char, kTimeTextSize> end;
-  std::array<char, kIpAddressTextMax> source;
-  std::array<char, kIpAddressTextMax> destination;
+  AddressText source;
+  AddressText destination;
   fmt::format_to(
-      std::back_inserter(to), FMT_COMPILE("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n"),
+      std::back_inserter(to), FMT_COMPILE("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}"),
       format_time(record.first_ns, start), format_time(record.last_ns, end),
-      format_address(record.source, source), format_address(record.destination, destination),
+      ip ? format_address(record.source, source) : format(record.source_mac, source),
+      ip ? format_address(record.destination, destination)
+         : format(record.destination_mac, destination),
       record.source_port, record.destination_port, record.protocol, record.tos,
       record.icmp_type_code, record.tcp_flags, record.vlan_id, record.source_as,
       record.destination_as, record.octets, record.packets, std::to_underlying(record.end_reason));
 }
 
-void append_json(fmt::memory_buffer& to, const FlowRecord& record, const ipfix::FieldList& fields) {
-  std::array<char, kIpAddressTextMax> address;
+}  // namespace
+
+std::string csv_header_with_ether_type() {
+  const std::string_view columns = kCsvHeader.substr(0, kCsvHeader.size() - 1);
+  return fmt::format("{},ethernetType\n", columns);
+}
+
+void append_csv(fmt::memory_buffer& to, const FlowRecord& record) {
+  append_columns(to, record);
+  to.push_back('\n');
+}
+
+void append_csv_with_ether_type(fmt::memory_buffer& to, const FlowRecord& record) {
+  append_columns(to, record);
+  to.push_back(',');
+  if (record.without_ip)
+    fmt::format_to(std::back_inserter(to), FMT_COMPILE("{}"), record.ether_type);
+  to.push_back('\n');
+}
+
+void append_json(fmt::memory_buffer& to, const FlowRecord& record, ipfix::FieldList fields) {
+  AddressText address;
   std::array<char, kTimeTextSize> time;
   char separator = '{';
   for (const ipfix::Field& field : fields) {

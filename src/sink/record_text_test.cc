@@ -39,16 +39,35 @@ FlowRecord icmp_v6_record() {
   return record;
 }
 
+FlowRecord arp_record() {
+  return {.source_mac = {{0x02, 0, 0x0a, 0xbc, 0xde, 0xff}},
+          .destination_mac = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}},
+          .octets = 120,
+          .packets = 2,
+          .first_ns = 1'700'000'000'123'456'789,
+          .last_ns = 1'700'000'001'000'000'000,
+          .vlan_id = 7,
+          .ether_type = 0x0806,
+          .end_reason = EndReason::ForcedEnd,
+          .without_ip = true};
+}
+
+std::string csv_with_ether_type(const FlowRecord& record) {
+  fmt::memory_buffer text;
+  append_csv_with_ether_type(text, record);
+  return to_string(text);
+}
+
 std::string csv(const FlowRecord& record) {
   fmt::memory_buffer text;
   append_csv(text, record);
   return to_string(text);
 }
 
-template <IpVersion kVersion>
+template <FlowKind kKind>
 std::string json(const FlowRecord& record, ipfix::TimeUnit unit) {
   fmt::memory_buffer text;
-  append_json(text, record, ipfix::default_fields<kVersion>(unit));
+  append_json(text, record, ipfix::default_fields<kKind>(unit));
   return to_string(text);
 }
 
@@ -73,8 +92,28 @@ TEST(RecordText, ACsvLineOfIcmpV6HasTypeAndCodeInOneNumber) {
             "0,0,58,0,32768,0,0,0,0,104,1,1\n");
 }
 
+TEST(RecordText, WhereThereIsNoIpOneMoreColumnStandsBehindTheOthers) {
+  const std::string_view before = kCsvHeader.substr(0, kCsvHeader.size() - 1);
+  EXPECT_EQ(csv_header_with_ether_type(), std::string(before) + ",ethernetType\n");
+  EXPECT_EQ(csv_with_ether_type(arp_record()),
+            "2023-11-14T22:13:20.123456789Z,2023-11-14T22:13:21.000000000Z,02:00:0a:bc:de:ff,"
+            "ff:ff:ff:ff:ff:ff,0,0,0,0,0,0,7,0,0,120,2,4,2054\n");
+  const std::string line = csv(tcp_record());
+  EXPECT_EQ(csv_with_ether_type(tcp_record()), line.substr(0, line.size() - 1) + ",\n");
+}
+
+TEST(RecordText, AJsonLineHasTheNamesOfTheTemplateOfFlowsWithoutIp) {
+  EXPECT_EQ(json<FlowKind::Link>(arp_record(), ipfix::TimeUnit::Nanoseconds),
+            R"({"sourceMacAddress":"02:00:0a:bc:de:ff","destinationMacAddress":)"
+            R"("ff:ff:ff:ff:ff:ff","ethernetType":2054,"layer2OctetDeltaCount":120,)"
+            R"("packetDeltaCount":2,"flowStartNanoseconds":"2023-11-14T22:13:20.123456789Z",)"
+            R"("flowEndNanoseconds":"2023-11-14T22:13:21.000000000Z","flowEndReason":4,)"
+            R"("vlanId":7})"
+            "\n");
+}
+
 TEST(RecordText, AJsonLineHasTheNamesOfTheIpv4Template) {
-  EXPECT_EQ(json<IpVersion::V4>(tcp_record(), ipfix::TimeUnit::Nanoseconds),
+  EXPECT_EQ(json<FlowKind::Ipv4>(tcp_record(), ipfix::TimeUnit::Nanoseconds),
             R"({"sourceIPv4Address":"192.0.2.1","destinationIPv4Address":"198.51.100.2",)"
             R"("sourceTransportPort":49152,"destinationTransportPort":443,)"
             R"("protocolIdentifier":6,"tcpControlBits":27,"icmpTypeCodeIPv4":0,)"
@@ -87,7 +126,7 @@ TEST(RecordText, AJsonLineHasTheNamesOfTheIpv4Template) {
 }
 
 TEST(RecordText, AJsonLineHasTheNamesOfTheIpv6Template) {
-  EXPECT_EQ(json<IpVersion::V6>(icmp_v6_record(), ipfix::TimeUnit::Microseconds),
+  EXPECT_EQ(json<FlowKind::Ipv6>(icmp_v6_record(), ipfix::TimeUnit::Microseconds),
             R"({"sourceIPv6Address":"2001:db8::1","destinationIPv6Address":"2001:db8::",)"
             R"("sourceTransportPort":0,"destinationTransportPort":0,)"
             R"("protocolIdentifier":58,"tcpControlBits":0,"icmpTypeCodeIPv6":32768,)"
@@ -100,7 +139,7 @@ TEST(RecordText, AJsonLineHasTheNamesOfTheIpv6Template) {
 }
 
 TEST(RecordText, TheTimeUnitChangesTheJsonNamesOnly) {
-  const std::string text = json<IpVersion::V4>(tcp_record(), ipfix::TimeUnit::Milliseconds);
+  const std::string text = json<FlowKind::Ipv4>(tcp_record(), ipfix::TimeUnit::Milliseconds);
   EXPECT_NE(text.find(R"("flowStartMilliseconds":"2023-11-14T22:13:20.123456789Z")"),
             std::string::npos);
   EXPECT_NE(text.find(R"("flowEndMilliseconds":"2023-11-14T22:13:21.000000000Z")"),

@@ -14,7 +14,9 @@ Result<std::unique_ptr<Sink>> create_sink(const Destination& destination,
     case DestinationKind::Udp: return UdpSink::create(name, host, port, options);
     case DestinationKind::IpfixFile: return IpfixFileSink::create(name, path, options.session);
     case DestinationKind::Csv:
-      return TextSink::create(name, path, TextFormat::Csv, options.session.time_unit);
+      return TextSink::create(
+          name, path, options.session.non_ip ? TextFormat::CsvWithEtherType : TextFormat::Csv,
+          options.session.time_unit);
     case DestinationKind::Json:
       return TextSink::create(name, path, TextFormat::Json, options.session.time_unit);
   }

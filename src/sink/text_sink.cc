@@ -6,12 +6,10 @@
 namespace clerk {
 
 TextSink::TextSink(std::string name, OutputFile file, TextFormat format, ipfix::TimeUnit unit)
-    : name_(std::move(name)),
-      file_(std::move(file)),
-      format_(format),
-      ipv4_fields_(ipfix::default_fields<IpVersion::V4>(unit)),
-      ipv6_fields_(ipfix::default_fields<IpVersion::V6>(unit)) {
+    : name_(std::move(name)), file_(std::move(file)), format_(format), unit_(unit) {
   if (format_ == TextFormat::Csv) file_.write(kCsvHeader);
+  if (format_ == TextFormat::CsvWithEtherType)
+    file_.write(std::string_view(csv_header_with_ether_type()));
 }
 
 Result<std::unique_ptr<Sink>> TextSink::create(std::string name, const std::string& path,
@@ -29,12 +27,24 @@ void TextSink::add(std::span<const FlowRecord> records, uint32_t /*second*/) {
 
 void TextSink::format_lines(std::span<const FlowRecord> records) {
   lines_.clear();
-  for (const FlowRecord& record : records) {
-    if (format_ == TextFormat::Csv) {
-      append_csv(lines_, record);
-    } else {
-      append_json(lines_, record, record.version() == IpVersion::V4 ? ipv4_fields_ : ipv6_fields_);
-    }
+  for (const FlowRecord& record : records)
+    append_line(record);
+}
+
+void TextSink::append_line(const FlowRecord& record) {
+  switch (format_) {
+    case TextFormat::Csv: return append_csv(lines_, record);
+    case TextFormat::CsvWithEtherType: return append_csv_with_ether_type(lines_, record);
+    case TextFormat::Json: return append_object(record);
+  }
+}
+
+void TextSink::append_object(const FlowRecord& record) {
+  using ipfix::default_fields;
+  switch (record.kind()) {
+    case FlowKind::Ipv4: return append_json(lines_, record, default_fields<FlowKind::Ipv4>(unit_));
+    case FlowKind::Ipv6: return append_json(lines_, record, default_fields<FlowKind::Ipv6>(unit_));
+    case FlowKind::Link: return append_json(lines_, record, default_fields<FlowKind::Link>(unit_));
   }
 }
 

@@ -10,7 +10,11 @@
 
 namespace clerk {
 
-enum class TextFormat : uint8_t { Csv, Json };
+enum class TextFormat : uint8_t {
+  Csv,
+  CsvWithEtherType,  // where flows without IP may be among the records
+  Json,
+};
 
 class TextSink : public Sink {
  public:
@@ -27,12 +31,13 @@ class TextSink : public Sink {
  private:
   TextSink(std::string name, OutputFile file, TextFormat format, ipfix::TimeUnit unit);
   void format_lines(std::span<const FlowRecord> records);
+  void append_line(const FlowRecord& record);
+  void append_object(const FlowRecord& record);
 
   std::string name_;
   OutputFile file_;
   TextFormat format_;
-  ipfix::FieldList ipv4_fields_;
-  ipfix::FieldList ipv6_fields_;
+  ipfix::TimeUnit unit_;
   fmt::memory_buffer lines_;
   uint64_t unflushed_ = 0;  // records written since the last flush
   SinkCounts counts_;

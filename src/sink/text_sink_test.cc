@@ -11,11 +11,13 @@
 namespace clerk {
 namespace {
 
-std::array<FlowRecord, 2> records() {
-  FlowRecord ipv4{.packets = 1};
+std::array<FlowRecord, 3> records() {
+  const FlowRecord ipv4{.packets = 1};
   FlowRecord ipv6{.packets = 2};
   ipv6.source.version = ipv6.destination.version = IpVersion::V6;
-  return {ipv4, ipv6};
+  const FlowRecord link{
+      .source_mac = {{2}}, .destination_mac = {{4}}, .packets = 3, .without_ip = true};
+  return {ipv4, ipv6, link};
 }
 
 std::unique_ptr<Sink> create(const std::string& path, TextFormat format) {
@@ -37,6 +39,19 @@ TEST(TextSink, WritesAHeaderAndALineForEachRecord) {
   EXPECT_EQ(read_text(path), to_string(wanted));
 }
 
+TEST(TextSink, WritesTheColumnOfEtherTypesOnRequest) {
+  const TempDirectory directory;
+  const std::string path = directory.path_of("flows.csv");
+  const auto sink = create(path, TextFormat::CsvWithEtherType);
+  sink->add(records(), 1000);
+  sink->flush(1000);
+  fmt::memory_buffer wanted;
+  wanted.append(csv_header_with_ether_type());
+  for (const FlowRecord& record : records())
+    append_csv_with_ether_type(wanted, record);
+  EXPECT_EQ(read_text(path), to_string(wanted));
+}
+
 TEST(TextSink, WritesTheHeaderAlsoWithoutARecord) {
   const TempDirectory directory;
   const std::string path = directory.path_of("flows.csv");
@@ -52,8 +67,9 @@ TEST(TextSink, WritesAnObjectOfItsTemplateForEachRecord) {
   sink->flush(1000);
   constexpr auto kUnit = ipfix::TimeUnit::Milliseconds;
   fmt::memory_buffer wanted;
-  append_json(wanted, records()[0], ipfix::default_fields<IpVersion::V4>(kUnit));
-  append_json(wanted, records()[1], ipfix::default_fields<IpVersion::V6>(kUnit));
+  append_json(wanted, records()[0], ipfix::default_fields<FlowKind::Ipv4>(kUnit));
+  append_json(wanted, records()[1], ipfix::default_fields<FlowKind::Ipv6>(kUnit));
+  append_json(wanted, records()[2], ipfix::default_fields<FlowKind::Link>(kUnit));
   EXPECT_EQ(read_text(path), to_string(wanted));
 }
 
@@ -64,7 +80,7 @@ TEST(TextSink, CountsRecordsAsSentOnceTheyAreFlushed) {
   EXPECT_EQ(sink->counts().records_sent, 0U);
   sink->flush(1000);
   sink->flush(1001);
-  EXPECT_EQ(sink->counts().records_sent, 2U);
+  EXPECT_EQ(sink->counts().records_sent, records().size());
   EXPECT_EQ(sink->counts().records_lost, 0U);
   EXPECT_EQ(sink->counts().messages_sent, 0U);
   EXPECT_FALSE(sink->failure());
@@ -77,7 +93,7 @@ TEST(TextSink, CountsRecordsAsLostOnAFullDeviceAndTellsWhy) {
     sink->flush(second);
   }
   EXPECT_EQ(sink->counts().records_sent, 0U);
-  EXPECT_EQ(sink->counts().records_lost, 6U);
+  EXPECT_EQ(sink->counts().records_lost, 3 * records().size());
   ASSERT_TRUE(sink->failure());
   EXPECT_EQ(sink->failure()->message, errno_text(ENOSPC));
 }

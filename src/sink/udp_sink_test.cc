@@ -81,6 +81,16 @@ TEST(UdpSink, RepeatsTheTemplates) {
   EXPECT_EQ(decode(collector.receive()).size(), 2U);
 }
 
+TEST(UdpSink, AnnouncesTheTemplateOfFlowsWithoutIpEachTime) {
+  TestCollector collector;
+  const auto sink =
+      create(collector.port_text(), {.session = {.non_ip = true}, .records_per_second = 0});
+  for (const uint32_t second : {1000U, 1030U})
+    sink->flush(second);
+  for (const IpfixMessage& message : decode(collector.receive()))
+    EXPECT_EQ(message.templates, 3U);
+}
+
 TEST(UdpSink, GoesOnWhileNobodyListensAndReachesACollectorThatComesLater) {
   constexpr uint32_t kSeconds = 20;
   spdlog::set_level(spdlog::level::off);
