@@ -31,7 +31,7 @@ OrderedOctets& OrderedOctets::pad_to_words() {
 }
 
 PcapBuilder::PcapBuilder(PcapFormat format) : format_(format), file_(format.order) {
-  file_.put32(magic_of(format)).put16(format.major_version).put16(4);
+  file_.put32(magic_of(format)).put16(format.major_version).put16(format.minor_version);
   file_.put64(0).put32(kSnapOctets).put32(format.link_type);
 }
 

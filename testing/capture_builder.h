@@ -39,6 +39,7 @@ struct PcapFormat {
   TimeUnit unit = TimeUnit::Microseconds;
   uint32_t link_type = 1;
   uint16_t major_version = 2;
+  uint16_t minor_version = 4;
   std::optional<uint32_t> magic = {};  // instead of the one of the unit
   size_t record_extra_octets = 0;      // between the record header and the packet
 };

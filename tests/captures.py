@@ -4,7 +4,9 @@ A Capture record is (time in ns, frame, length on the wire, interface). The pcap
 a test can put them together in any order, also in a wrong one.
 """
 
+import gzip
 import struct
+import subprocess
 from typing import NamedTuple, Optional
 
 import packets
@@ -116,3 +118,13 @@ def pcapng(records, interfaces=(Interface(resolution=9),), order="<"):
     return section_header(order) \
         + b"".join(interface_description(interface, order) for interface in interfaces) \
         + b"".join(enhanced_packet(record, interfaces[record.interface], order) for record in records)
+
+
+# Compressed
+
+
+def compressed(kind, content):
+    """As gzip(1) or zstd(1) would write it, by the ending of their files."""
+    if kind == "gz":
+        return gzip.compress(content)
+    return subprocess.run(["zstd", "-q", "-c"], input=content, capture_output=True, check=True).stdout

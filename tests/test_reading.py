@@ -1,8 +1,7 @@
-"""Capture files in every form, whole and broken: what is read, what is said, and with which exit status clerk ends."""
+"""Capture files in every form that is whole: what is read of them. For the others see test_reading_damage.py."""
 
-import gzip
-import re
-import subprocess
+import os
+import threading
 
 import pytest
 
@@ -128,23 +127,17 @@ def test_a_time_beyond_what_ipfix_can_tell_is_counted(tmp_path):
 # Compressed, from stdin, several
 
 
-def compressed(kind, content):
-    if kind == "gz":
-        return gzip.compress(content)
-    return subprocess.run(["zstd", "-q", "-c"], input=content, capture_output=True, check=True).stdout
-
-
 @pytest.mark.parametrize("kind", ["gz", "zst"])
 @pytest.mark.parametrize("write", [captures.pcap, captures.pcapng], ids=["pcap", "pcapng"])
 def test_compressed_files_are_read(tmp_path, kind, write):
-    content = compressed(kind, write(traffic.captured(DESCRIBED)))
+    content = captures.compressed(kind, write(traffic.captured(DESCRIBED)))
     assert_all_flows(read_file(tmp_path, content, name="capture.pcap." + kind))
 
 
 @pytest.mark.parametrize("kind", ["gz", "zst"])
 def test_compressed_members_one_behind_the_other_are_one_file(tmp_path, kind):
     content = captures.pcap(traffic.captured(DESCRIBED))
-    joined = compressed(kind, content[:500]) + compressed(kind, content[500:])
+    joined = captures.compressed(kind, content[:500]) + captures.compressed(kind, content[500:])
     assert_all_flows(read_file(tmp_path, joined, name="capture.pcap." + kind))
 
 
@@ -156,7 +149,16 @@ def test_a_dash_reads_stdin(write):
 
 def test_compressed_stdin_is_known_by_its_first_octets():
     content = captures.pcap(traffic.captured(DESCRIBED))
-    assert_all_flows(clerk_runner.read_capture("--read", "-", stdin=compressed("gz", content)))
+    assert_all_flows(clerk_runner.read_capture("--read", "-", stdin=captures.compressed("gz", content)))
+
+
+def test_a_named_pipe_is_read(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=[captures.pcap(traffic.captured(DESCRIBED))])
+    writer.start()
+    assert_all_flows(clerk_runner.read_capture("--read", pipe))
+    writer.join()
 
 
 def test_several_files_are_one_input_in_the_order_of_the_command_line(tmp_path):
@@ -170,6 +172,37 @@ def test_a_capture_without_packets_gives_a_header_and_no_flow(tmp_path):
     run = read_file(tmp_path, captures.pcap([]))
     assert run.records() == []
     assert run.counts["packets_received"] == 0
+
+
+# Times
+
+
+def test_a_wide_gap_between_two_packets_costs_no_time(tmp_path):
+    packet = DESCRIBED[0]
+    later = packet._replace(time_ns=packet.time_ns + 20 * 365 * 86400 * SECOND)
+    run = read_file(tmp_path, captures.pcap(traffic.captured([packet, later])), timeout_s=10)
+    assert [(record.first_ns, record.packets) for record in run.records()] == [(packet.time_ns, 1), (later.time_ns, 1)]
+
+
+def test_zero_is_a_time_like_any_other(tmp_path):
+    packet = DESCRIBED[0]._replace(time_ns=0)
+    run = read_file(tmp_path, captures.pcap(traffic.captured([packet])))
+    assert [(record.first_ns, record.packets) for record in run.records()] == [(0, 1)]
+
+
+def test_a_step_back_within_the_idle_timeout_splits_no_flow(tmp_path):
+    packet = DESCRIBED[0]
+    earlier = packet._replace(time_ns=packet.time_ns - 20 * SECOND)
+    run = read_file(tmp_path, captures.pcap(traffic.captured([packet, earlier])))
+    assert [(record.first_ns, record.last_ns, record.packets) for record in run.records()] == \
+        [(earlier.time_ns, packet.time_ns, 2)]
+
+
+def test_a_step_back_to_zero_ends_what_is_held_and_goes_on(tmp_path):
+    packet = DESCRIBED[0]
+    run = read_file(tmp_path, captures.pcap(traffic.captured([packet, packet._replace(time_ns=0), packet])))
+    assert [(record.first_ns, record.packets) for record in run.records()] == \
+        [(packet.time_ns, 1), (0, 1), (packet.time_ns, 1)]
 
 
 # Filters
@@ -197,108 +230,6 @@ def test_a_filter_that_does_not_compile_is_bad_usage(tmp_path):
     path = traffic.write_capture(tmp_path / "x.pcap", DESCRIBED)
     run = clerk_runner.run_clerk("--read", path, "--filter", "udp or or", expect=2)
     assert "--filter" in run.stderr
-
-
-# Broken input: exit status 1, and what came before is exported
-
-
-def assert_names_file_and_offset(stderr, path):
-    lines = [line for line in stderr.splitlines() if str(path) in line]
-    assert len(lines) == 1, stderr
-    assert re.search(r"\d", lines[0].replace(str(path), "")), "no offset in " + lines[0]
-
-
-def broken_run(tmp_path, content, good_packets, name="capture"):
-    path = tmp_path / name
-    path.write_bytes(content)
-    run = clerk_runner.read_capture("--read", path, expect=1)
-    assert_names_file_and_offset(run.stderr, path)
-    assert run.records() == expected_records(good_packets)
-    return run
-
-
-def test_a_pcap_cut_inside_a_packet_exports_what_came_before(tmp_path):
-    broken_run(tmp_path, captures.pcap(traffic.captured(DESCRIBED))[:-7], DESCRIBED[:-1])
-
-
-def test_a_pcap_cut_inside_a_record_header_exports_what_came_before(tmp_path):
-    content = captures.pcap(traffic.captured(DESCRIBED))
-    last = 16 + len(traffic.frame_of(DESCRIBED[-1]))
-    run = broken_run(tmp_path, content[:-last + 5], DESCRIBED[:-1])
-    assert str(len(content) - last) in run.stderr, "the offset of the record is not named"
-
-
-def test_a_pcap_record_of_absurd_length_ends_the_file(tmp_path):
-    content = captures.pcap(traffic.captured(DESCRIBED[:3]))
-    broken_run(tmp_path, content + b"\x65\x00\x00\x00" * 2 + b"\xff\xff\xff\x7f" * 2 + bytes(64), DESCRIBED[:3])
-
-
-def test_a_pcapng_cut_inside_a_block_exports_what_came_before(tmp_path):
-    broken_run(tmp_path, captures.pcapng(traffic.captured(DESCRIBED))[:-7], DESCRIBED[:-1])
-
-
-@pytest.mark.parametrize("length", [0, 8, 13, 0x7FFFFFFC], ids=str)
-def test_a_pcapng_block_of_impossible_length_ends_the_file(tmp_path, length):
-    block = captures.ENHANCED_PACKET.to_bytes(4, "little") + length.to_bytes(4, "little") + bytes(64)
-    broken_run(tmp_path, captures.pcapng(traffic.captured(DESCRIBED[:3])) + block, DESCRIBED[:3])
-
-
-def test_a_pcapng_packet_of_an_interface_that_was_never_described_ends_the_file(tmp_path):
-    stray = captures.enhanced_packet(traffic.captured(DESCRIBED)[3]._replace(interface=7), Interface())
-    broken_run(tmp_path, captures.pcapng(traffic.captured(DESCRIBED[:3])) + stray, DESCRIBED[:3])
-
-
-@pytest.mark.parametrize("kind", ["gz", "zst"])
-def test_a_compressed_file_that_is_cut_ends_in_an_error(tmp_path, kind):
-    content = compressed(kind, captures.pcap(traffic.captured(traffic.random_traffic(3, flows=300, seconds=5))))
-    path = tmp_path / ("capture.pcap." + kind)
-    path.write_bytes(content[:-20])
-    run = clerk_runner.read_capture("--read", path, expect=1)
-    assert str(path) in run.stderr
-    assert len(run.records()) == run.counts["records_exported"]
-
-
-def test_a_missing_file_is_named(tmp_path):
-    run = clerk_runner.run_clerk("--read", tmp_path / "nowhere.pcap", expect=1)
-    assert "nowhere.pcap" in run.stderr and "No such file" in run.stderr
-
-
-def test_a_folder_is_no_capture(tmp_path):
-    run = clerk_runner.run_clerk("--read", tmp_path, expect=1)
-    assert str(tmp_path) in run.stderr
-
-
-@pytest.mark.parametrize("content", [b"", b"\xd4", b"hello, this is no capture file at all\n" * 3, bytes(100)],
-                         ids=["nothing", "one octet", "text", "zeros"])
-def test_a_file_that_is_no_capture_is_named(tmp_path, content):
-    path = tmp_path / "notes.txt"
-    path.write_bytes(content)
-    run = clerk_runner.run_clerk("--read", path, expect=1)
-    assert str(path) in run.stderr
-
-
-def test_the_files_behind_a_broken_one_are_still_read(tmp_path):
-    broken, good = tmp_path / "broken.pcap", tmp_path / "good.pcap"
-    broken.write_bytes(captures.pcap(traffic.captured(DESCRIBED[:6]))[:-3])
-    good.write_bytes(captures.pcap(traffic.captured(DESCRIBED[6:])))
-    run = clerk_runner.read_capture("--read", broken, "--read", good, expect=1)
-    assert run.records() == expected_records(DESCRIBED[:5] + DESCRIBED[6:])
-
-
-def test_every_cut_of_a_small_file_ends_without_a_crash(tmp_path):
-    content = captures.pcapng(traffic.captured(DESCRIBED[:2]), [Interface(resolution=9)])
-    for length in range(0, len(content), 3):
-        path = tmp_path / "cut.pcapng"
-        path.write_bytes(content[:length])
-        process = subprocess.run(clerk_runner.command("--read", path), capture_output=True, timeout=30)
-        assert process.returncode in (0, 1), (length, process.stderr)
-
-
-def test_a_wide_gap_between_two_packets_costs_no_time(tmp_path):
-    packet = DESCRIBED[0]
-    later = packet._replace(time_ns=packet.time_ns + 20 * 365 * 86400 * SECOND)
-    run = read_file(tmp_path, captures.pcap(traffic.captured([packet, later])), timeout_s=10)
-    assert [(record.first_ns, record.packets) for record in run.records()] == [(packet.time_ns, 1), (later.time_ns, 1)]
 
 
 # Super-packets

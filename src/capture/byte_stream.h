@@ -57,6 +57,8 @@ class ByteStream {
   // Fills at most `into` and returns how much; 0 is the end of the data.
   Result<size_t> read(std::span<uint8_t> into);
 
+  [[nodiscard]] bool compressed() const { return decompressor_ != nullptr; }
+
   ByteStream(ByteStream&&) noexcept;
   ~ByteStream();
 

@@ -165,6 +165,15 @@ TEST(ByteStream, DamagedZstdDataSaysWhatLibzstdSays) {
   EXPECT_EQ(read_stream(tail).error, "the zstd data is damaged (Unknown frame descriptor)");
 }
 
+// Of a frame only its header: it asks for a window of 256 MiB.
+TEST(ByteStream, ZstdDataThatNeedsMuchMemorySaysHowToReadItAllTheSame) {
+  constexpr uint8_t kWindow = (28 - 10) << 3;
+  const Octets frame{0x28, 0xb5, 0x2f, 0xfd, 0x00, kWindow, 0x01, 0x00, 0x00};
+  EXPECT_EQ(
+      read_stream(frame).error,
+      "needs more than 128 MiB to decompress; write zstd -dc --long=31 FILE | clerk --read -");
+}
+
 TEST(ByteStream, WhatCameBeforeDamagedGzipDataIsRead) {
   const Octets plain = noise(5000);
   const Octets damaged = gzip(plain) + Octets{'t', 'a', 'i', 'l'};
@@ -198,6 +207,11 @@ TEST(ByteStream, AFileThatCannotBeOpenedSaysWhy) {
   const TempDirectory directory;
   EXPECT_EQ(read_stream(directory.path_of("missing")).error, "No such file or directory");
   EXPECT_EQ(read_stream(directory.path()).error, "is a directory");
+}
+
+// The first octets of a process's memory are nobody's.
+TEST(ByteStream, AFileThatCannotBeReadSaysWhy) {
+  EXPECT_EQ(read_stream("/proc/self/mem").error, "Input/output error");
 }
 
 // A named pipe in a directory of its own, and a thread that writes into it in small pieces.

@@ -27,7 +27,8 @@ class CaptureFile {
 
   [[nodiscard]] const ChunkReference& chunk() const { return stream_.chunk(); }
 
-  // Why next() was Broken: the path, the offset and what is wrong there.
+  // Why next() was Broken: the path, the offset (of the uncompressed data, where the file is
+  // compressed) and what is wrong there.
   [[nodiscard]] Error error() const;
 
  private:

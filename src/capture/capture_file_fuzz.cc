@@ -3,35 +3,19 @@
 // What must hold besides: each packet lies in a chunk that its slice keeps, a slice belongs to one
 // second of the packet clock, the clock's steps have their direction, and whatever is wrong with
 // the file is told in one message that names it.
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <string>
 
 #include "base/check.h"
 #include "capture/file_source.h"
+#include "capture/plain_readers_check.h"
 
 namespace clerk {
 namespace {
 
 constexpr uint64_t kIdleTimeout = 30 * kNanosecondsPerSecond;
 constexpr size_t kSlicesMax = 64;  // a few octets may decompress to any number of empty records
-
-// A file without a name; /proc gives it a path.
-class MemoryFile {
- public:
-  MemoryFile(const uint8_t* data, size_t size) : fd_(::memfd_create("capture", MFD_CLOEXEC)) {
-    CHECK(fd_);
-    CHECK(::write(fd_.get(), data, size) == static_cast<ssize_t>(size));
-  }
-
-  [[nodiscard]] std::string path() const { return "/proc/self/fd/" + std::to_string(fd_.get()); }
-
- private:
-  UniqueFd fd_;
-};
 
 bool holds(const Chunk& chunk, const Packet& packet) {
   const uint8_t* begin = chunk.octets.data();
@@ -59,7 +43,7 @@ void check_slice(const Slice& slice) {
 }
 
 void fuzz(const uint8_t* data, size_t size) {
-  const MemoryFile file(data, size);
+  const plainly::MemoryFile file({data, size});
   auto stop = StopRequest::create();
   auto filter = PacketFilter::create("");
   CHECK(stop && filter);

@@ -62,6 +62,9 @@ class ChunkStream {
   // Passes over any number of octets. False as with need().
   [[nodiscard]] bool skip(uint64_t octets);
 
+  // Whether offsets count octets that the file has only once it is decompressed.
+  [[nodiscard]] bool compressed() const { return stream_.compressed(); }
+
   // How far the readers are, in (decompressed) octets from the start.
   [[nodiscard]] uint64_t offset() const { return offset_; }
 

@@ -3,15 +3,29 @@
 //   type 4 | total length 4 | body, padded to 4 | total length 4
 //
 // A Section Header Block sets the byte order and forgets the interfaces; Interface Description
-// Blocks tell each interface's link type and the unit of its times; Enhanced, Simple and the old
-// Packet Blocks carry packets. All other blocks are passed over by their length.
+// Blocks tell each interface's link type and the unit of its times; Enhanced, Simple and the
+// obsolete Packet Blocks carry packets. All others (names, statistics, journal, secrets, custom
+// ones, those nobody knows) are passed over by their length, whatever it is: only what is named
+// above is held in memory, at most a chunk of it.
+//
+// Of a section header the length of the section is not read, of a packet none of its options (their
+// frame check sequence has a unit that writers dispute), and a snap length only where a Simple
+// Packet Block needs it to tell how much of its packet there is. An interface's options are read to
+// the end, because its times depend on them.
+//
+// Damage is a length that cannot be or differs from its repetition, a block that reaches behind the
+// file's end, a packet that reaches behind its block or names an interface that is not described,
+// an interface whose options do. A section of another version is passed over whole, as the
+// specification demands, and reported as damage when the file is at its end.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
 #include "capture/chunk_stream.h"
+#include "capture/interface_clock.h"
 #include "capture/packet.h"
 #include "capture/record_reader.h"
 
@@ -28,35 +42,39 @@ class PcapngReader {
   // time that 32-bit seconds cannot tell becomes kTimeEnd.
   ReadStatus next(ChunkStream& stream, Packet& packet);
 
-  [[nodiscard]] const std::string& error() const { return error_; }
+  // Why the last next() was Broken.
+  [[nodiscard]] const Damage& damage() const { return damage_; }
 
  private:
   struct Interface {
     LinkType link_type;
     uint32_t snap_octets;  // 0: no limit
-    // One unit of time is 10^-exponent seconds, or 2^-exponent.
-    bool binary_exponent = false;
-    uint8_t exponent = 6;
-    int64_t offset_seconds = 0;
+    InterfaceClock clock;
   };
+  enum class BlockKind : uint8_t { Section, Interface, Packet, Other };
   struct Block {
-    uint32_t type;
-    uint32_t octets;  // the whole block
-    const uint8_t* body;
-    uint32_t body_octets;
+    uint32_t type = 0;
+    BlockKind kind = BlockKind::Other;
+    uint32_t octets = 0;         // of the whole block, as it claims
+    uint32_t octets_loaded = 0;  // how much of it lies at the stream's data()
+    const uint8_t* body = nullptr;
+    uint32_t body_octets = 0;  // of the body, as far as it is loaded
   };
 
-  enum class BlockStatus : uint8_t { Loaded, Skipped, End, Broken };
+  bool begin_block(ChunkStream& stream, Block& block);
+  bool read_block_header(ChunkStream& stream, Block& block);
+  bool load(ChunkStream& stream, Block& block);
+  bool finish_block(ChunkStream& stream);
+  bool check_repeated_length(const uint8_t* from);
+  ReadStatus end_of_file();
+  bool broken(std::string what);
 
-  BlockStatus next_block(ChunkStream& stream, Block& block);
-  BlockStatus load(ChunkStream& stream, Block& block);
-  BlockStatus at_end(const ChunkStream& stream);
-  BlockStatus broken_block(std::string why);
-
-  bool open_section(const ChunkStream& stream);
+  [[nodiscard]] BlockKind kind_of(uint32_t type) const;
+  bool open_section(const uint8_t* header);
   bool add_interface(const Block& block);
-  void read_interface_option(uint16_t code, const uint8_t* value, uint16_t octets,
-                             Interface& interface) const;
+  bool read_interface_options(const Block& block, Interface& interface);
+  bool read_interface_option(uint16_t code, const uint8_t* value, uint16_t octets,
+                             Interface& interface);
   bool read_packet(const Block& block, Packet& packet);
   bool read_timed_packet(const Block& block, uint32_t interface_id, Packet& packet);
   bool read_simple_packet(const Block& block, Packet& packet);
@@ -69,8 +87,16 @@ class PcapngReader {
   }
 
   FileOrder order_ = FileOrder::Native;
+  bool version_known_ = true;  // the section's
   std::vector<Interface> interfaces_;
-  std::string error_;
+
+  // The block that is being read, and how much of it follows in the stream, to be passed over.
+  uint64_t block_offset_ = 0;
+  uint32_t block_octets_ = 0;
+  uint32_t octets_left_ = 0;
+
+  std::optional<Damage> unknown_section_;  // the first of a version that is not known
+  Damage damage_;
 };
 
 }  // namespace clerk

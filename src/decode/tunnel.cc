@@ -100,15 +100,14 @@ Next generic_routing(TunnelSet tunnels, Walk& walk) {
   return plain_ether_type(type);
 }
 
-// VXLAN (RFC 7348): flags 1 | reserved 3 | VNI 3 | reserved 1. Of the reserved octets the group
-// policy extension uses some, and GPE the third for the protocol.
+// VXLAN (RFC 7348): flags 1 | reserved 3 | VNI 3 | reserved 1. What is reserved is ignored; GPE has
+// the protocol in the third of the reserved octets.
 namespace vxlan {
 constexpr uint16_t kPort = 4789;
 constexpr uint16_t kLinuxPort = 8472;  // from before the number was assigned
 constexpr uint16_t kGpePort = 4790;
 constexpr size_t kOctets = 8;
 constexpr uint8_t kHasVni = 0x08;
-constexpr uint8_t kGroupPolicy = 0x80;
 constexpr uint8_t kGpeHasProtocol = 0x04;
 constexpr uint8_t kGpeVersionMask = 0x30;
 }  // namespace vxlan
@@ -116,9 +115,7 @@ constexpr uint8_t kGpeVersionMask = 0x30;
 Next vxlan_tunnel(Walk& walk) {
   const ByteReader& reader = walk.reader;
   if (!reader.has(vxlan::kOctets)) return stops(reader.missing(vxlan::kOctets));
-  const uint8_t flags = reader.octet(0);
-  const bool known = (flags & ~vxlan::kGroupPolicy) == vxlan::kHasVni;
-  if (!known || reader.octet(vxlan::kOctets - 1) != 0) return kNoTunnel;
+  if ((reader.octet(0) & vxlan::kHasVni) == 0) return kNoTunnel;
   walk.note("VXLAN", vxlan::kOctets, "VNI {}", reader.load<uint32_t>(4) >> 8);
   walk.reader.skip(vxlan::kOctets);
   return read_ethernet(walk);
@@ -147,16 +144,13 @@ namespace geneve {
 constexpr uint16_t kPort = 6081;
 constexpr size_t kOctetsMin = 8;
 constexpr uint8_t kOptionsMask = 0x3f;
-constexpr uint8_t kControl = 0x80;
 }  // namespace geneve
 
 Next geneve_tunnel(Walk& walk) {
   const ByteReader& reader = walk.reader;
   if (!reader.has(geneve::kOctetsMin)) return stops(reader.missing(geneve::kOctetsMin));
   const uint8_t first = reader.octet(0);
-  const bool version_0 = first >> 6 == 0;
-  const bool is_control = (reader.octet(1) & geneve::kControl) != 0;
-  if (!version_0 || is_control || reader.octet(geneve::kOctetsMin - 1) != 0) return kNoTunnel;
+  if (first >> 6 != 0) return kNoTunnel;
   const auto type = reader.load<uint16_t>(2);
   const size_t octets = geneve::kOctetsMin + (first & geneve::kOptionsMask) * size_t{4};
   walk.note("GENEVE", octets, "type {:#06x}, VNI {}", type, reader.load<uint32_t>(4) >> 8);
