@@ -83,7 +83,7 @@ void check_prefixes(std::span<const uint8_t> packet, uint32_t wire_octets, LinkT
 }
 
 void fuzz(const uint8_t* data, size_t size) {
-  static const TunnelSet all_tunnels = parse_tunnels("all").value();
+  static const TunnelSet kAllTunnels = parse_tunnels("all").value();
   constexpr size_t kChoices = 4;
   if (size < kChoices) return;
   const auto link_type = LinkType{load_big_endian<uint16_t>(data)};
@@ -91,7 +91,7 @@ void fuzz(const uint8_t* data, size_t size) {
   const auto wire_octets =
       static_cast<uint32_t>(packet.size() + load_big_endian<uint16_t>(data + 2));
   check_prefixes(packet, wire_octets, link_type, {});
-  check_prefixes(packet, wire_octets, link_type, all_tunnels);
+  check_prefixes(packet, wire_octets, link_type, kAllTunnels);
 }
 
 }  // namespace

@@ -55,7 +55,7 @@ class GoldenSet {
     return add(name, LinkType::Ethernet, packet, key, inside);
   }
   // Behind a link header of these octets, which announces no more than they say.
-  GoldenSet& behind(std::string_view name, LinkType link_type, std::vector<uint8_t> octets,
+  GoldenSet& behind(std::string_view name, LinkType link_type, const std::vector<uint8_t>& octets,
                     std::string_view key = kUdp4) {
     PacketBuilder packet;
     packet.octets(octets);

@@ -80,7 +80,7 @@ class InputReader {
     } else if (clock >= kLate) {
       return now_ns_ - (clock - kLate + 1) * kSecond / 2;
     } else if (clock >= kSmall) {
-      now_ns_ += (clock - kSmall) * 2 * kSecond;
+      now_ns_ += 2 * kSecond * (clock - kSmall);
     } else {
       now_ns_ += clock * kSecond / 100;
     }

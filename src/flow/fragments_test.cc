@@ -255,6 +255,7 @@ class DatagramTwin {
 // What was given out, as the twin tells it.
 std::vector<std::pair<uint8_t, uint64_t>> brief(const std::vector<Fragments>& given) {
   std::vector<std::pair<uint8_t, uint64_t>> told;
+  told.reserve(given.size());
   for (const Fragments& fragments : given)
     told.emplace_back(fragments.key.tail.dscp, fragments.counters.packets);
   return told;
