@@ -1,0 +1,64 @@
+// Packets on which decode() and the reference decoder once disagreed, and what docs/decoding.md
+// says of them.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <string_view>
+
+#include "decode/differential_support.h"
+
+namespace clerk::differential {
+namespace {
+
+using reference::Octets;
+
+// Two hexadecimal digits an octet; spaces are for the reader.
+Octets from_hex(std::string_view digits) {
+  Octets octets;
+  std::string pair;
+  for (const char digit : digits) {
+    if (digit != ' ') pair += digit;
+    if (pair.size() < 2) continue;
+    octets.push_back(static_cast<uint8_t>(std::stoul(pair, nullptr, 16)));
+    pair.clear();
+  }
+  return octets;
+}
+
+Subject whole(uint32_t link_type, std::string_view digits) {
+  Subject subject{.link_type = link_type, .octets = from_hex(digits)};
+  subject.wire_octets = static_cast<uint32_t>(subject.octets.size());
+  return subject;
+}
+
+// The answer of both.
+reference::Answer agreed(const Subject& subject) {
+  EXPECT_EQ(disagreement(subject), "");
+  return fast(subject);
+}
+
+TEST(Settled, ACookedAddressIsAMacAddressOnlyIfItHasSixOctets) {
+  const auto with = agreed(whole(113, "0000 0001 0006 020000000001 0000 0806"));
+  EXPECT_EQ(with.link.source, from_hex("020000000001"));
+  const auto loopback = agreed(whole(113, "0000 0304 0000 000000000000 0000 0806"));
+  EXPECT_EQ(loopback.link.source, std::nullopt);
+  const auto tunnel = agreed(whole(276, "0806 0000 00000001 0308 04 04 c0000201 00000000"));
+  EXPECT_EQ(tunnel.link.source, std::nullopt);
+}
+
+TEST(Settled, ALinkTypeThatNoFileHasIsUnknownInsideAWrapper) {
+  EXPECT_EQ(agreed(whole(192, "00 00 0800 ffffffff 45000014")).stop, reference::Stop::LinkType);
+}
+
+TEST(Settled, NflogWithoutAPayloadCarriesNoIp) {
+  EXPECT_EQ(agreed(whole(239, "02 00 0000 0800 0100 00000000")).stop, reference::Stop::NonIp);
+}
+
+TEST(Settled, AnArcnetHeaderThatTheWireLackedIsMalformedHoweverItWasCut) {
+  Subject subject = whole(129, "01 02 0000 d4 00 00");
+  for (; subject.octets.size() >= 5; subject.octets.pop_back())
+    EXPECT_EQ(agreed(subject).stop, reference::Stop::Malformed);
+}
+
+}  // namespace
+}  // namespace clerk::differential
