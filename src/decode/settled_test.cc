@@ -60,5 +60,16 @@ TEST(Settled, AnArcnetHeaderThatTheWireLackedIsMalformedHoweverItWasCut) {
     EXPECT_EQ(agreed(subject).stop, reference::Stop::Malformed);
 }
 
+TEST(Settled, NothingBelowALabelStackIsNoIp) {
+  EXPECT_EQ(agreed(whole(1, "020000000002 020000000001 8847 00010140")).stop,
+            reference::Stop::NonIp);
+}
+
+TEST(Settled, TooLittleBelowALabelStackIsNoIpHoweverItWasCut) {
+  Subject subject = whole(1, "020000000002 020000000001 8847 00010140 00000000 0000");
+  for (; subject.octets.size() >= 19; subject.octets.pop_back())
+    EXPECT_EQ(agreed(subject).stop, reference::Stop::NonIp);
+}
+
 }  // namespace
 }  // namespace clerk::differential

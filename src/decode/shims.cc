@@ -150,8 +150,10 @@ Answer has_known_ether_type(const ByteReader& reader) {
 
 // Four first bits of 0 are a control word if an Ethernet header is behind it.
 Answer is_control_word(ByteReader reader) {
+  if (!reader.has(1)) return lacking(reader, 1);
   if (reader.octet(0) >> 4 != 0) return Answer::No;
-  if (!reader.has(kControlWordOctets)) return lacking(reader, kControlWordOctets);
+  constexpr size_t kOctets = kControlWordOctets + kEthernetOctets;
+  if (!reader.has(kOctets)) return lacking(reader, kOctets);
   reader.skip(kControlWordOctets);
   return has_known_ether_type(reader);
 }
@@ -161,7 +163,6 @@ Answer is_control_word(ByteReader reader) {
 // look like an EtherType: the one that holds together. Anything else is not guessed at.
 Next below_labels(Walk& walk) {
   ByteReader& reader = walk.reader;
-  if (!reader.has(1)) return stops(reader.missing(1));
   const Answer control_word = is_control_word(reader);
   if (control_word == Answer::CutOff) return stops(Stop::Truncated);
   if (control_word == Answer::Yes) {
