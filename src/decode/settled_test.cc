@@ -71,5 +71,16 @@ TEST(Settled, TooLittleBelowALabelStackIsNoIpHoweverItWasCut) {
     EXPECT_EQ(agreed(subject).stop, reference::Stop::NonIp);
 }
 
+TEST(Settled, ARadiotapHeaderWithoutRoomForTheFlagsItClaimsIsMalformed) {
+  const std::string frame = "4800 0000";
+  EXPECT_EQ(agreed(whole(127, "00 00 0800 02000000" + frame)).stop, reference::Stop::Malformed);
+  EXPECT_EQ(agreed(whole(127, "00 00 0800 02000080" + frame)).stop, reference::Stop::Malformed);
+  EXPECT_EQ(agreed(whole(127, "00 00 0900 02000000 00" + frame)).stop, reference::Stop::NonIp);
+}
+
+TEST(Settled, AFrameShorterThanItsCheckSequenceIsMalformed) {
+  EXPECT_EQ(agreed(whole(127, "00 00 0900 02000000 10 480000")).stop, reference::Stop::Malformed);
+}
+
 }  // namespace
 }  // namespace clerk::differential
