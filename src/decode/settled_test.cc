@@ -82,5 +82,50 @@ TEST(Settled, AFrameShorterThanItsCheckSequenceIsMalformed) {
   EXPECT_EQ(agreed(whole(127, "00 00 0900 02000000 10 480000")).stop, reference::Stop::Malformed);
 }
 
+constexpr std::string_view kInner =
+    "4500 001c 0000 0000 4011 0000 c0000201 c6336402 0001 0002 0008 0000";
+
+// IPv4 with UDP between these ports.
+Subject udp_between(std::string_view ports, std::string_view length, std::string_view payload) {
+  Subject subject =
+      whole(228, "4500 0000 0000 0000 4011 0000 0a000001 0a000002 " + std::string(ports) +
+                     std::string(length) + "0000" + std::string(payload));
+  subject.tunnels = all_tunnels();
+  return subject;
+}
+
+TEST(Settled, EachOfTwoPortsMayTellTheTunnel) {
+  const std::string l2tp = "0002 0001 0001 21" + std::string(kInner);
+  for (const char* ports : {"06a5 06a5", "0868 06a5", "06a5 0868", "0dd8 06a5", "06a5 0dd8"}) {
+    SCOPED_TRACE(ports);
+    const auto answer = agreed(udp_between(ports, "002b", l2tp));
+    EXPECT_TRUE(answer.key.decapsulated);
+    EXPECT_EQ(answer.key.destination_port, 2);
+  }
+}
+
+TEST(Settled, ATriedTunnelLeavesNothingBehind) {
+  // VXLAN by its destination port, whose Ethernet frame has a tag and a first fragment without
+  // ports; GTP-U by its source port.
+  const auto answer = agreed(udp_between("0868 12b5", "0036",
+                                         "38ff 0026 00000000"
+                                         "4500 0026 0000 0000 4011 0000 81000005 08004500"
+                                         "0014 0000 2000 4011 c0000201 c0000202 0000"));
+  EXPECT_TRUE(answer.key.decapsulated);
+  EXPECT_EQ(answer.key.source, from_hex("81000005"));
+  EXPECT_EQ(answer.key.source_port, 0x14);
+  EXPECT_EQ(answer.vlan_id, 0);
+  EXPECT_EQ(answer.key.fragment, reference::Fragment::Whole);
+}
+
+TEST(Settled, GreIsNotLookedAtForOtherTunnels) {
+  Subject subject = whole(228, "4500 0030 0000 0000 402f 0000 0a000001 0a000002");
+  subject.wire_octets = 48;
+  subject.tunnels = {Tunnel::Vxlan};
+  EXPECT_EQ(agreed(subject).stop, reference::Stop::Done);
+  subject.tunnels = {Tunnel::Erspan};
+  EXPECT_EQ(agreed(subject).stop, reference::Stop::Truncated);
+}
+
 }  // namespace
 }  // namespace clerk::differential
