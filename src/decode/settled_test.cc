@@ -71,6 +71,14 @@ TEST(Settled, TooLittleBelowALabelStackIsNoIpHoweverItWasCut) {
     EXPECT_EQ(agreed(subject).stop, reference::Stop::NonIp);
 }
 
+TEST(Settled, ABridgedFrameHasNoEtherTypeButItsOwn) {
+  const auto answer = agreed(whole(1,
+                                   "020000000002 020000000001 0020 aaaa 03 0080c2 0007"
+                                   "020000000004 020000000003 05e3 00000000"));
+  EXPECT_EQ(answer.stop, reference::Stop::NonIp);
+  EXPECT_EQ(answer.link.ether_type, 0);
+}
+
 TEST(Settled, ARadiotapHeaderWithoutRoomForTheFlagsItClaimsIsMalformed) {
   const std::string frame = "4800 0000";
   EXPECT_EQ(agreed(whole(127, "00 00 0800 02000000" + frame)).stop, reference::Stop::Malformed);

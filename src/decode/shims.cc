@@ -198,9 +198,9 @@ Shim shim_of(uint32_t protocol) {
   switch (protocol) {
     case next::kLabels: return mpls_label;
     case next::kLlc: return llc;
-    case next::kPpp:
     case ether_type::kPpp: return read_ppp;
     case ether_type::kPppoeSession: return pppoe_session;
+    case next::kEthernet:
     case ether_type::kTransparentEthernet: return read_ethernet;
     case ether_type::kBackboneService: return backbone_service_tag;
     case ether_type::kMacsec: return macsec;
@@ -252,7 +252,7 @@ Next read_snap(Walk& walk) {
   if (is_ether_type && protocol >= ether_type::kMin) return announces(protocol);
   const bool is_bridged =
       oui == kOuiBridged && (protocol == kBridgedEthernet || protocol == kBridgedEthernetWithFcs);
-  return is_bridged ? announces(ether_type::kTransparentEthernet) : stops(Stop::NonIp);
+  return is_bridged ? announces(next::kEthernet) : stops(Stop::NonIp);
 }
 
 Stop follow_shims(Next next, Walk& walk) {
