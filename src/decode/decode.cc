@@ -61,22 +61,41 @@ Stop decode_ip(Next next, Length length, Walk& walk) {
   return stop;
 }
 
-// Replaces what was decoded by what it holds, as often as there is a tunnel. What does not prove to
-// be one leaves the headers as they are.
-Stop decapsulate(TunnelSet tunnels, Walk& walk) {
-  Headers outer = walk.headers;
-  for (int tunnel = 0;; ++tunnel) {
-    const Next next = enter_tunnel(tunnels, walk);
-    Stop stop = next.stop;
-    if (stop == Stop::Done) stop = decode_ip(next, Length::Fits, walk);
-    if (stop == Stop::Done && tunnel == kTunnelsMax) return Stop::DepthLimit;
-    if (stop == Stop::Truncated || stop == Stop::DepthLimit) return stop;
-    if (stop != Stop::Done) break;
-    walk.headers.decapsulated = true;
-    outer = walk.headers;
+// What turns a tunnel into no tunnel; the other two say something of the whole packet.
+bool is_disproof(Stop stop) {
+  return stop != Stop::Done && stop != Stop::Truncated && stop != Stop::DepthLimit;
+}
+
+// Replaces what was decoded by what it holds. What proves to be no tunnel leaves the walk as it
+// was.
+Stop look_inside(TunnelSet tunnels, AnnouncedBy announced_by, Walk& walk) {
+  const Headers outer = walk.headers;
+  const ByteReader payload = walk.reader;
+  const int shims = walk.shims;
+  const bool tagged = walk.tagged;
+  const bool fragmented = walk.fragmented;
+  const Next next = enter_tunnel(tunnels, announced_by, walk);
+  const Stop stop = next.stop == Stop::Done ? decode_ip(next, Length::Fits, walk) : next.stop;
+  if (is_disproof(stop)) {
+    walk.headers = outer;
+    walk.reader = payload;
+    walk.shims = shims;
+    walk.tagged = tagged;
+    walk.fragmented = fragmented;
   }
-  walk.headers = outer;
-  return Stop::Done;
+  return stop;
+}
+
+// Looks inside as often as there is a tunnel.
+Stop decapsulate(TunnelSet tunnels, Walk& walk) {
+  for (int tunnel = 0;; ++tunnel) {
+    Stop stop = look_inside(tunnels, AnnouncedBy::ProtocolOrDestinationPort, walk);
+    if (is_disproof(stop)) stop = look_inside(tunnels, AnnouncedBy::SourcePort, walk);
+    if (is_disproof(stop)) return Stop::Done;
+    if (stop != Stop::Done) return stop;
+    if (tunnel == kTunnelsMax) return Stop::DepthLimit;
+    walk.headers.decapsulated = true;
+  }
 }
 
 }  // namespace

@@ -33,12 +33,28 @@ struct LinuxCooked {
   size_t octets;
   size_t hardware_at;
   size_t address_at;
+  size_t address_length_octets;  // of the field in front of the address
   size_t protocol_at;
 };
-constexpr LinuxCooked kCooked{kLinuxCookedOctets, kLinuxCookedHardwareAt, kLinuxCookedAddressAt,
-                              kLinuxCookedProtocolAt};
-constexpr LinuxCooked kCooked2{kLinuxCooked2Octets, kLinuxCooked2HardwareAt, kLinuxCooked2AddressAt,
-                               kLinuxCooked2ProtocolAt};
+constexpr LinuxCooked kCooked{.octets = kLinuxCookedOctets,
+                              .hardware_at = kLinuxCookedHardwareAt,
+                              .address_at = kLinuxCookedAddressAt,
+                              .address_length_octets = 2,
+                              .protocol_at = kLinuxCookedProtocolAt};
+constexpr LinuxCooked kCooked2{.octets = kLinuxCooked2Octets,
+                               .hardware_at = kLinuxCooked2HardwareAt,
+                               .address_at = kLinuxCooked2AddressAt,
+                               .address_length_octets = 1,
+                               .protocol_at = kLinuxCooked2ProtocolAt};
+
+// Only an address of six octets is a MAC address: a loopback interface has none, a tunnel an IP
+// address.
+bool has_mac_address(const LinuxCooked& layout, const ByteReader& reader) {
+  const size_t length_at = layout.address_at - layout.address_length_octets;
+  const size_t octets = layout.address_length_octets == 1 ? reader.octet(length_at)
+                                                          : reader.load<uint16_t>(length_at);
+  return octets == kMacOctets;
+}
 
 Next linux_cooked(const LinuxCooked& layout, Walk& walk) {
   ByteReader& reader = walk.reader;
@@ -46,7 +62,8 @@ Next linux_cooked(const LinuxCooked& layout, Walk& walk) {
   const auto hardware = reader.load<uint16_t>(layout.hardware_at);
   const auto type = reader.load<uint16_t>(layout.protocol_at);
   walk.note("Linux cooked", layout.octets, "ARPHRD {}, type {:#06x}", hardware, type);
-  walk.headers.link.source = reader.position() + layout.address_at;
+  if (has_mac_address(layout, reader))
+    walk.headers.link.source = reader.position() + layout.address_at;
   reader.skip(layout.octets);
   if (hardware == kHardwareNetlink) return stops(Stop::NonIp);
   return type == kLinuxCookedLlc ? announces(next::kLlc) : plain_ether_type(type);
@@ -160,8 +177,7 @@ Next fddi(Walk& walk) {
 // The header that RFC 1201 puts behind the protocol. Only the first part of a split packet has the
 // IP header, and an odd flag.
 Stop arcnet_split(ByteReader& reader, bool may_be_exception) {
-  if (!reader.has(1)) return reader.missing(1);
-  if (may_be_exception && reader.octet(0) == kArcnetException) {
+  if (may_be_exception && reader.has(1) && reader.octet(0) == kArcnetException) {
     if (!reader.has(kArcnetExceptionOctets)) return reader.missing(kArcnetExceptionOctets);
     reader.skip(kArcnetExceptionOctets);
   }
@@ -213,6 +229,7 @@ Next nflog(Walk& walk) {
   walk.note("NFLOG", kNflogOctets, "family {}", family);
   reader.skip(kNflogOctets);
   for (;;) {
+    if (reader.left_on_wire() == 0) return stops(Stop::NonIp);  // no payload was logged
     if (!reader.has(kNflogAttributeOctets)) return stops(reader.missing(kNflogAttributeOctets));
     const bool big_endian = reader.octet(2) == 0 && reader.octet(3) != 0;
     const size_t octets =
@@ -235,7 +252,9 @@ Next nflog(Walk& walk) {
 
 Next wrapped(LinkType link_type, Walk& walk) {
   const bool wraps_again = link_type == LinkType::Ppi || link_type == LinkType::Pktap;
-  return wraps_again ? stops(Stop::LinkType) : read_link_header(link_type, walk);
+  // No file has the latter, and what a file says is nothing that the kernel said.
+  return wraps_again || link_type == LinkType::NotIp ? stops(Stop::LinkType)
+                                                     : read_link_header(link_type, walk);
 }
 
 Next ppi(Walk& walk) {

@@ -75,17 +75,19 @@ bool may_end_chain(uint8_t number) {
 bool is_extension(uint8_t number) { return extension_octets(number, 0) != 0; }
 
 // The Fragment header; returns whether this is a later fragment, which has no more of the chain. An
-// atomic fragment (RFC 6946: offset 0, no more to come) is a whole packet.
+// atomic one (RFC 6946: offset 0, no more to come) makes no fragment of a packet, nor a whole
+// packet of one that another Fragment header made a fragment.
 bool read_fragment_header(Walk& walk) {
   Headers& headers = walk.headers;
   const auto offset_and_more = walk.reader.load<uint16_t>(2);
   const bool later = (offset_and_more & kIpv6OffsetMask) != 0;
-  walk.fragmented = later || (offset_and_more & kIpv6MoreFragments) != 0;
+  if (!later && (offset_and_more & kIpv6MoreFragments) == 0) return false;
+  walk.fragmented = true;
   headers.datagram_protocol = walk.reader.octet(0);
   headers.identification = walk.reader.load<uint32_t>(4);
   const bool needs_first = is_extension(headers.datagram_protocol) ||
                            has_transport_key(IpVersion::V6, headers.datagram_protocol);
-  set_fragment(later ? Fragment::Later : Fragment::First, walk.fragmented && needs_first, headers);
+  set_fragment(later ? Fragment::Later : Fragment::First, needs_first, headers);
   return later;
 }
 

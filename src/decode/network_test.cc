@@ -342,6 +342,19 @@ TEST(Network, AnAtomicFragmentIsAWholePacket) {
   expect_tcp(frame().ipv6().fragment({.identification = 3}).tcp());
 }
 
+TEST(Network, AnAtomicFragmentMakesNoWholePacketOfAFragment) {
+  const auto packet = frame()
+                          .ipv6()
+                          .fragment({.more = true, .identification = 7})
+                          .fragment({.identification = 9})
+                          .tcp();
+  const auto decoded = decode_built(packet);
+  EXPECT_EQ(decoded.stop, Stop::Done);
+  EXPECT_EQ(decoded.headers.fragment, Fragment::First);
+  EXPECT_EQ(decoded.headers.identification, 7U);
+  EXPECT_EQ(decoded.headers.datagram_protocol, wire::protocol::kFragment);
+}
+
 TEST(Network, TheReservedBitsOfAFragmentHeaderAreNoOffset) {
   expect_tcp(frame().ipv6().fragment({.offset = 0x0006}).tcp());
 }

@@ -150,8 +150,10 @@ Answer has_known_ether_type(const ByteReader& reader) {
 
 // Four first bits of 0 are a control word if an Ethernet header is behind it.
 Answer is_control_word(ByteReader reader) {
+  if (!reader.has(1)) return lacking(reader, 1);
   if (reader.octet(0) >> 4 != 0) return Answer::No;
-  if (!reader.has(kControlWordOctets)) return lacking(reader, kControlWordOctets);
+  constexpr size_t kOctets = kControlWordOctets + kEthernetOctets;
+  if (!reader.has(kOctets)) return lacking(reader, kOctets);
   reader.skip(kControlWordOctets);
   return has_known_ether_type(reader);
 }
@@ -161,7 +163,6 @@ Answer is_control_word(ByteReader reader) {
 // look like an EtherType: the one that holds together. Anything else is not guessed at.
 Next below_labels(Walk& walk) {
   ByteReader& reader = walk.reader;
-  if (!reader.has(1)) return stops(reader.missing(1));
   const Answer control_word = is_control_word(reader);
   if (control_word == Answer::CutOff) return stops(Stop::Truncated);
   if (control_word == Answer::Yes) {
@@ -197,9 +198,9 @@ Shim shim_of(uint32_t protocol) {
   switch (protocol) {
     case next::kLabels: return mpls_label;
     case next::kLlc: return llc;
-    case next::kPpp:
     case ether_type::kPpp: return read_ppp;
     case ether_type::kPppoeSession: return pppoe_session;
+    case next::kEthernet:
     case ether_type::kTransparentEthernet: return read_ethernet;
     case ether_type::kBackboneService: return backbone_service_tag;
     case ether_type::kMacsec: return macsec;
@@ -251,7 +252,7 @@ Next read_snap(Walk& walk) {
   if (is_ether_type && protocol >= ether_type::kMin) return announces(protocol);
   const bool is_bridged =
       oui == kOuiBridged && (protocol == kBridgedEthernet || protocol == kBridgedEthernetWithFcs);
-  return is_bridged ? announces(ether_type::kTransparentEthernet) : stops(Stop::NonIp);
+  return is_bridged ? announces(next::kEthernet) : stops(Stop::NonIp);
 }
 
 Stop follow_shims(Next next, Walk& walk) {

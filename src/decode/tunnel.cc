@@ -83,6 +83,7 @@ Next pptp(uint16_t flags, uint16_t type, Walk& walk) {
 }
 
 Next generic_routing(TunnelSet tunnels, Walk& walk) {
+  if (!tunnels.has(Tunnel::Gre) && !tunnels.has(Tunnel::Erspan)) return kNoTunnel;
   if (!walk.reader.has(gre::kOctetsMin)) return stops(walk.reader.missing(gre::kOctetsMin));
   const auto flags = walk.reader.load<uint16_t>(0);
   const auto type = walk.reader.load<uint16_t>(2);
@@ -295,26 +296,29 @@ Stop pass_udp(Walk& walk) {
 
 using Enter = Next (*)(Walk&);
 
-// What reads the tunnel that the UDP ports announce.
-Enter tunnel_of_ports(TunnelSet tunnels, const Headers& headers) {
-  const uint16_t to = headers.destination_port;
-  const auto between = [&](Tunnel tunnel, uint16_t port) {
-    return tunnels.has(tunnel) && (to == port || headers.source_port == port);
-  };
-  if (tunnels.has(Tunnel::Vxlan) && (to == vxlan::kPort || to == vxlan::kLinuxPort))
-    return vxlan_tunnel;
-  if (tunnels.has(Tunnel::Vxlan) && to == vxlan::kGpePort) return vxlan_gpe;
-  if (tunnels.has(Tunnel::Geneve) && to == geneve::kPort) return geneve_tunnel;
-  if (tunnels.has(Tunnel::MplsUdp) && to == kMplsUdpPort)
-    return [](Walk&) { return announces(next::kLabels); };
-  if (between(Tunnel::Gtpu, gtpu::kPort)) return gtpu_tunnel;
-  if (between(Tunnel::L2tp, l2tp::kPort)) return l2tp_tunnel;
-  if (between(Tunnel::Teredo, teredo::kPort)) return teredo_tunnel;
-  return nullptr;
+// Whose two ends use the port, so that it also tells what comes from it.
+Enter tunnel_between(TunnelSet tunnels, uint16_t port) {
+  switch (port) {
+    case gtpu::kPort: return tunnels.has(Tunnel::Gtpu) ? gtpu_tunnel : nullptr;
+    case l2tp::kPort: return tunnels.has(Tunnel::L2tp) ? l2tp_tunnel : nullptr;
+    case teredo::kPort: return tunnels.has(Tunnel::Teredo) ? teredo_tunnel : nullptr;
+    default: return nullptr;
+  }
 }
 
-Next enter_udp(TunnelSet tunnels, Walk& walk) {
-  const Enter enter = tunnel_of_ports(tunnels, walk.headers);
+Enter tunnel_to(TunnelSet tunnels, uint16_t port) {
+  constexpr Enter kMplsUdp = [](Walk&) { return announces(next::kLabels); };
+  switch (port) {
+    case vxlan::kPort:
+    case vxlan::kLinuxPort: return tunnels.has(Tunnel::Vxlan) ? vxlan_tunnel : nullptr;
+    case vxlan::kGpePort: return tunnels.has(Tunnel::Vxlan) ? vxlan_gpe : nullptr;
+    case geneve::kPort: return tunnels.has(Tunnel::Geneve) ? geneve_tunnel : nullptr;
+    case kMplsUdpPort: return tunnels.has(Tunnel::MplsUdp) ? kMplsUdp : nullptr;
+    default: return tunnel_between(tunnels, port);
+  }
+}
+
+Next enter_udp(Enter enter, Walk& walk) {
   if (enter == nullptr) return kNoTunnel;
   if (const Stop stop = pass_udp(walk); stop != Stop::Done) return stops(stop);
   return enter(walk);
@@ -322,15 +326,19 @@ Next enter_udp(TunnelSet tunnels, Walk& walk) {
 
 }  // namespace
 
-Next enter_tunnel(TunnelSet tunnels, Walk& walk) {
+Next enter_tunnel(TunnelSet tunnels, AnnouncedBy announced_by, Walk& walk) {
   if (walk.fragmented) return kNoTunnel;  // the rest of the datagram could not follow
+  if (announced_by == AnnouncedBy::SourcePort) {
+    if (walk.headers.protocol != protocol::kUdp) return kNoTunnel;
+    return enter_udp(tunnel_between(tunnels, walk.headers.source_port), walk);
+  }
   switch (walk.headers.protocol) {
     case protocol::kIpv4:
       return tunnels.has(Tunnel::IpInIp) ? announces(ether_type::kIpv4) : kNoTunnel;
     case protocol::kIpv6:
       return tunnels.has(Tunnel::IpInIp) ? announces(ether_type::kIpv6) : kNoTunnel;
     case protocol::kGre: return generic_routing(tunnels, walk);
-    case protocol::kUdp: return enter_udp(tunnels, walk);
+    case protocol::kUdp: return enter_udp(tunnel_to(tunnels, walk.headers.destination_port), walk);
     default: return kNoTunnel;
   }
 }

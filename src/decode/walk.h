@@ -45,9 +45,9 @@ struct Next {
 
 namespace next {
 inline constexpr uint32_t kLlc = 0x10000;
-inline constexpr uint32_t kPpp = 0x10001;
-inline constexpr uint32_t kLabels = 0x10002;  // an MPLS label stack without an EtherType
-inline constexpr uint32_t kRawIp = 0x10003;   // whose first four bits tell its version
+inline constexpr uint32_t kEthernet = 0x10001;  // inside something that has no number for it
+inline constexpr uint32_t kLabels = 0x10002;    // an MPLS label stack without an EtherType
+inline constexpr uint32_t kRawIp = 0x10003;     // whose first four bits tell its version
 }  // namespace next
 
 constexpr Next announces(uint32_t protocol) { return {Stop::Done, protocol}; }

@@ -1,5 +1,8 @@
 #include "decode/wlan.h"
 
+#include <algorithm>
+#include <optional>
+
 #include "decode/wire.h"
 
 namespace clerk {
@@ -46,19 +49,21 @@ Next read_wlan(Walk& walk, bool padded) {
 
 namespace {
 
-// The flags of a radiotap header of so many octets, 0 when it has none.
-uint8_t flags_of(const ByteReader& reader, size_t header_octets) {
+// The flags of a radiotap header of so many octets, 0 when it has none; nothing when it claims some
+// and has no room for them.
+std::optional<uint8_t> flags_of(const ByteReader& reader, size_t header_octets) {
   const auto present_at = [&](size_t at) { return std::byteswap(reader.load<uint32_t>(at)); };
   const uint32_t present = present_at(kRadiotapPresentAt);
   if ((present & radiotap::kHasFlags) == 0) return 0;
   size_t at = kRadiotapPresentAt;
   while ((present_at(at) & radiotap::kMorePresent) != 0) {
     at += sizeof(uint32_t);
-    if (at + sizeof(uint32_t) > header_octets) return 0;
+    if (at + sizeof(uint32_t) > header_octets) return std::nullopt;
   }
   at += sizeof(uint32_t);
   if ((present & radiotap::kHasTime) != 0) at = (at + 7) / 8 * 8 + sizeof(uint64_t);
-  return at < header_octets ? reader.octet(at) : uint8_t{0};
+  if (at >= header_octets) return std::nullopt;
+  return reader.octet(at);
 }
 
 }  // namespace
@@ -69,13 +74,15 @@ Next read_radiotap(Walk& walk) {
   const size_t octets = std::byteswap(reader.load<uint16_t>(2));
   if (reader.octet(0) != 0 || octets < kRadiotapOctetsMin) return stops(Stop::Malformed);
   if (!reader.has(octets)) return stops(reader.missing(octets));
-  const uint8_t flags = flags_of(reader, octets);
-  walk.note("radiotap", octets, "flags {:#04x}", flags);
+  const auto flags = flags_of(reader, octets);
+  if (!flags) return stops(Stop::Malformed);
+  walk.note("radiotap", octets, "flags {:#04x}", *flags);
   reader.skip(octets);
-  if ((flags & radiotap::kFcsAtEnd) != 0 && reader.left_on_wire() >= radiotap::kFcsOctets)
-    reader.limit(reader.left_on_wire() - radiotap::kFcsOctets);
+  const size_t left = reader.left_on_wire();
+  if ((*flags & radiotap::kFcsAtEnd) != 0)
+    reader.limit(left - std::min(left, radiotap::kFcsOctets));
   walk.headers.link.octets = static_cast<uint32_t>(reader.left_on_wire());
-  return read_wlan(walk, (flags & radiotap::kPadded) != 0);
+  return read_wlan(walk, (*flags & radiotap::kPadded) != 0);
 }
 
 }  // namespace clerk
