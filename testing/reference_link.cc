@@ -82,7 +82,8 @@ Answer cisco_hdlc(const Way& way, Reader rest) {
 }
 
 Answer ppp_or_cisco_hdlc(const Way& way, const Reader& rest) {
-  if (rest.begins_with({0x0f}) || rest.begins_with({0x8f})) return cisco_hdlc(way, rest);
+  const int first = rest.peek(1).at(0);
+  if (first == 0x0f || first == 0x8f) return cisco_hdlc(way, rest);
   return ppp(way, rest);
 }
 

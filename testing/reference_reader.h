@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <initializer_list>
+#include <span>
 
 #include "testing/reference_decoder.h"
 
@@ -43,8 +43,9 @@ struct Ended {
 
 class Reader {
  public:
-  Reader(Octets captured, size_t wire)
-      : captured_(std::move(captured)), wire_(std::max(wire, captured_.size())) {}
+  // The octets must outlive it.
+  Reader(const Octets& captured, size_t wire)
+      : captured_(captured), wire_(std::max(wire, captured.size())) {}
 
   [[nodiscard]] size_t wire_left() const { return wire_; }
   [[nodiscard]] size_t captured_left() const { return captured_.size(); }
@@ -54,7 +55,7 @@ class Reader {
   [[nodiscard]] Octets peek(size_t octets) const {
     if (octets > wire_) throw Ended{Stop::Malformed};
     if (octets > captured_.size()) throw Ended{Stop::Truncated};
-    return part_of(captured_, 0, octets);
+    return {captured_.begin(), captured_.begin() + static_cast<std::ptrdiff_t>(octets)};
   }
 
   // The same, and goes behind them.
@@ -73,15 +74,14 @@ class Reader {
   // Goes behind octets that need not be there: what follows them is then missing at the end that
   // they are behind of.
   void skip(size_t octets) {
-    const size_t captured = std::min(octets, captured_.size());
-    captured_.erase(captured_.begin(), captured_.begin() + static_cast<std::ptrdiff_t>(captured));
+    captured_ = captured_.subspan(std::min(octets, captured_.size()));
     wire_ -= std::min(octets, wire_);
   }
 
   // A layer says that the packet has only so many octets from here on.
   void draw_in(size_t octets) {
     wire_ = std::min(wire_, octets);
-    captured_.resize(std::min(captured_.size(), octets));
+    captured_ = captured_.first(std::min(captured_.size(), octets));
   }
 
   // For looking ahead: whether the wire has so many octets more. Truncated if it has and the
@@ -89,15 +89,6 @@ class Reader {
   [[nodiscard]] bool holds(size_t octets) const {
     if (octets > wire_) return false;
     if (octets > captured_.size()) throw Ended{Stop::Truncated};
-    return true;
-  }
-
-  [[nodiscard]] bool begins_with(std::initializer_list<uint8_t> octets) const {
-    size_t at = 0;
-    for (const uint8_t octet : octets) {
-      if (!holds(at + 1) || captured_.at(at) != octet) return false;
-      ++at;
-    }
     return true;
   }
 
@@ -109,8 +100,8 @@ class Reader {
   }
 
  private:
-  Octets captured_;  // from here on
-  size_t wire_;      // octets that the wire had from here on
+  std::span<const uint8_t> captured_;  // from here on
+  size_t wire_;                        // octets that the wire had from here on
 };
 
 }  // namespace clerk::reference
