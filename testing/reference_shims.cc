@@ -95,8 +95,8 @@ bool ethernet_leads_to_ip(Reader rest) {
 }
 
 Answer below_labels(const Way& way, const Reader& rest) {
-  if (has_control_word(rest)) return ethernet_header(way, rest.behind(4));
   if (ethernet_leads_to_ip(rest)) return ethernet_header(way, rest);
+  if (has_control_word(rest)) return ethernet_header(way, rest.behind(4));
   if (ip_fits(4, rest) || ip_fits(6, rest)) return ip_by_first_bits(way, rest);
   if (has_type_of_a_pseudowire(rest)) return ethernet_header(way, rest);
   return without_key(way, Stop::NonIp);

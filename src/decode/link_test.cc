@@ -106,6 +106,15 @@ TEST(Link, AsManyTagsAsTheLimitAreFollowedAndNotOneMore) {
   EXPECT_EQ(decode_built(tagged_times(kShimsMax + 1).ipv4().udp()).stop, Stop::DepthLimit);
 }
 
+// Its address may begin with four bits of 0, and with its tag taken for part of an address behind a
+// control word it would lead to the same IP header.
+TEST(Link, APseudowireWithoutControlWordKeepsItsTag) {
+  PacketBuilder packet = frame().mpls(16).ethernet().vlan(9).ipv4().udp();
+  constexpr size_t kInnerAddressAt = wire::kEthernetOctets + wire::kMplsOctets;
+  packet.set_octet(kInnerAddressAt, 0x00);
+  expect_udp(decode_built(packet), IpVersion::V4, 9);
+}
+
 TEST(Link, TagsAndLabelsCountTogether) {
   expect_udp(decode_built(tagged_times(kShimsMax - 1).mpls(16).ipv4().udp()), IpVersion::V4, 1);
   EXPECT_EQ(decode_built(tagged_times(kShimsMax).mpls(16).ipv4().udp()).stop, Stop::DepthLimit);

@@ -163,6 +163,9 @@ Answer is_control_word(ByteReader reader) {
 // look like an EtherType: the one that holds together. Anything else is not guessed at.
 Next below_labels(Walk& walk) {
   ByteReader& reader = walk.reader;
+  const Answer ethernet = leads_to_ip(reader);
+  if (ethernet == Answer::CutOff) return stops(Stop::Truncated);
+  if (ethernet == Answer::Yes) return read_ethernet(walk);
   const Answer control_word = is_control_word(reader);
   if (control_word == Answer::CutOff) return stops(Stop::Truncated);
   if (control_word == Answer::Yes) {
@@ -170,9 +173,6 @@ Next below_labels(Walk& walk) {
     reader.skip(kControlWordOctets);
     return read_ethernet(walk);
   }
-  const Answer ethernet = leads_to_ip(reader);
-  if (ethernet == Answer::CutOff) return stops(Stop::Truncated);
-  if (ethernet == Answer::Yes) return read_ethernet(walk);
   const Answer ip = fits_ip(reader, 0);
   if (ip == Answer::CutOff) return stops(Stop::Truncated);
   if (ip == Answer::Yes) return announces(next::kRawIp);
