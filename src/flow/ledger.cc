@@ -121,7 +121,7 @@ void Ledger::merge_in_order(const MeterTable<Key>&... tables) {
 }
 
 template <typename Key>
-void Ledger::merge_entry(const MeterTable<Key>& table, uint32_t at) {
+CLERK_ALWAYS_INLINE void Ledger::merge_entry(const MeterTable<Key>& table, uint32_t at) {
   prefetch(table, at);
   const MeterEntry<Key>& entry = table[at];
   if constexpr (Key::kKind != FlowKind::Link) {
