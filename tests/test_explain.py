@@ -196,6 +196,13 @@ def test_ipv6_fragments_too(tmp_path):
 # What is in no record
 
 
+def test_flows_without_ip_match_nothing(tmp_path):
+    capture = write(tmp_path / "a.pcap", (packets.ethernet(packets.arp()), 0), (tcp(), 0.1))
+    run = clerk_runner.read_capture("--read", capture, "--explain", "*>*", "--non_ip")
+    told = run.stdout.decode()
+    assert "1 packet in 1 record match *>*" in told and run.counts["packets_metered"] == 2
+
+
 def test_no_match_says_so_and_names_the_other_direction(tmp_path):
     explanation = explain(write(tmp_path / "a.pcap", (tcp(), 0)), "10.0.0.2:80>10.0.0.1:1234/tcp")
     assert explanation.records == []

@@ -143,7 +143,8 @@ std::string to_string(const ExplainExpression::Side& side) {
 }  // namespace
 
 bool ExplainExpression::matches(const FlowRecord& record) const {
-  return matches_addresses(record.source, record.destination) &&
+  // A flow without IP has no address that could be asked for.
+  return !record.without_ip && matches_addresses(record.source, record.destination) &&
          is_wanted(source.port, record.source_port) &&
          is_wanted(destination.port, record.destination_port) &&
          is_wanted(protocol, record.protocol);

@@ -119,9 +119,9 @@ std::string describe_ignored(const PacketPlace& place, const LayerTrace& layers,
   return text;
 }
 
-std::string describe_record(const FlowRecord& record, uint64_t number) {
+std::string describe_record(const FlowRecord& record, uint64_t number, bool non_ip) {
   fmt::memory_buffer csv;
-  append_csv(csv, record);
+  non_ip ? append_csv_with_ether_type(csv, record) : append_csv(csv, record);
   return fmt::format(
       "record {}: {} > {} {}{}, DSCP {}, VLAN {}\n"
       "  {}, {}, {} to {}, flowEndReason {} ({})\n"

@@ -29,8 +29,9 @@ std::string describe_metered(const PacketPlace& place, const LayerTrace& layers,
 // A packet that was not, and why.
 std::string describe_ignored(const PacketPlace& place, const LayerTrace& layers, Stop stop);
 
-// A record, which is the run's `number`th: its flow key, its counts, and its line of CSV.
-std::string describe_record(const FlowRecord& record, uint64_t number);
+// A record, which is the run's `number`th: its flow key, its counts, and its line of CSV, which has
+// one more column in a run with --non_ip.
+std::string describe_record(const FlowRecord& record, uint64_t number, bool non_ip = false);
 
 struct ExplainTotals {
   uint64_t packets = 0;  // that matched

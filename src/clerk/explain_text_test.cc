@@ -134,6 +134,14 @@ TEST(ExplainText, ARecordOfIcmpHasTypeAndCode) {
   EXPECT_THAT(describe_record(record, 1), HasSubstr("> a00:2:: ICMPv6 type 3 code 1, DSCP"));
 }
 
+TEST(ExplainText, ARecordOfARunWithFlowsWithoutIpHasTheirColumn) {
+  EXPECT_EQ(describe_record(tcp_record(), 1, true), [] {
+    std::string text = describe_record(tcp_record(), 1);
+    text.insert(text.find_last_not_of('\n') + 1, ",");
+    return text;
+  }());
+}
+
 TEST(ExplainText, TheEndSaysWhatWasFound) {
   const auto expression = parse_explain_expression("10.0.0.1:5>*/udp").value();
   EXPECT_EQ(describe_totals(expression, {.packets = 5, .records = 1}, {}),

@@ -30,7 +30,7 @@ void Explainer::write(const FlowRecord& record, const ExplainedGroup& group) {
   DCHECK(group.size() == record.packets);
   ++totals_.records;
   totals_.packets += group.size();
-  output_.write(describe_record(record, records_));
+  output_.write(describe_record(record, records_, non_ip_));
   for (const ExplainedPacket& packet : group.packets) {
     output_.write(packet.text);
     if (packet.orphaned) output_.write("    the first fragment never came: counted with port 0\n");

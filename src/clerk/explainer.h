@@ -22,9 +22,13 @@ namespace clerk {
 
 class Explainer {
  public:
-  // `files` are those of --read, in order.
-  Explainer(const ExplainExpression& expression, std::vector<std::string> files, OutputFile output)
-      : expression_(expression), files_(std::move(files)), output_(std::move(output)) {}
+  // `files` are those of --read, in order. `non_ip`: as --non_ip says.
+  Explainer(const ExplainExpression& expression, std::vector<std::string> files, OutputFile output,
+            bool non_ip = false)
+      : expression_(expression),
+        files_(std::move(files)),
+        output_(std::move(output)),
+        non_ip_(non_ip) {}
 
   [[nodiscard]] const ExplainExpression& expression() const { return expression_; }
 
@@ -60,6 +64,7 @@ class Explainer {
   ExplainExpression expression_;
   std::vector<std::string> files_;
   OutputFile output_;
+  bool non_ip_;
   ExplainedPackets packets_;
   uint64_t records_ = 0;  // added, whether they match or not
   ExplainTotals totals_;

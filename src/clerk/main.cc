@@ -150,7 +150,8 @@ Result<std::unique_ptr<Explainer>> open_explainer(const Options& options) {
   if (!options.explain) return nullptr;
   auto output = OutputFile::create("-");
   if (!output) return fail("--explain: stdout: {}", output.error().message);
-  return std::make_unique<Explainer>(*options.explain, options.read, *std::move(output));
+  return std::make_unique<Explainer>(*options.explain, options.read, *std::move(output),
+                                     options.meter.non_ip);
 }
 
 bool can_write(const Explainer* explainer) {

@@ -39,13 +39,15 @@ std::string_view explain(Stop stop) {
     case Stop::Truncated:
       return "cut short by the capture before the flow key was complete; capture with a larger "
              "snap length";
-    case Stop::Malformed: return "headers that contradict themselves";
-    case Stop::DepthLimit: return "more tags, labels or extension headers than are followed";
-    case Stop::Macsec: return "MACsec with encrypted content";
+    case Stop::Malformed:
+      return "headers that contradict themselves, or end before the flow key is complete";
+    case Stop::DepthLimit:
+      return "more tags, labels, extension headers or tunnels than are followed";
+    case Stop::Macsec: return "MACsec whose content is encrypted or changed";
     case Stop::WlanProtected: return "IEEE 802.11 frames with encrypted bodies";
     case Stop::WlanAmsdu: return "IEEE 802.11 frames that hold several packets each (A-MSDU)";
     case Stop::WlanFragment: return "later fragments of IEEE 802.11 frames";
-    case Stop::BadTime: return "a timestamp before 1970 or behind 5 February 2106";
+    case Stop::BadTime: return "a timestamp before 1970 or from 5 February 2106, 18:03:44 UTC, on";
     case Stop::LackOfResources: return "new flows met while all tables were full";
   }
   std::unreachable();

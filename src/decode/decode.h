@@ -1,8 +1,9 @@
 // Octets become headers: link layer, then IP, then the transport protocol's first octets.
 //
-// link.cc knows Ethernet, Linux cooked and raw IP, VLAN tags and MPLS labels; network.cc IPv4 with
-// options, the chain of IPv6 extension headers and fragments; transport.cc ports, ICMP type and
-// code and TCP flags; wire.h what all these look like.
+// docs/decoding.md has the rules. link.cc knows the link types, wlan.cc IEEE 802.11 among them;
+// shims.cc tags, labels and what else lies in front of IP; network.cc IPv4 with options, the chain
+// of IPv6 extension headers and fragments; transport.cc ports, ICMP type and code and TCP flags;
+// tunnel.cc what holds another packet; wire.h what all these look like. They share a Walk (walk.h).
 //
 // Nothing is read outside the captured octets, nothing is allocated, and nothing is guessed: a
 // packet that yields no key says why. Any thread; no state.

@@ -16,11 +16,6 @@ T load_little_endian(const ByteReader& reader, size_t at) {
   return std::byteswap(reader.load<T>(at));
 }
 
-// An EtherType that stands where no length can.
-Next plain_ether_type(uint16_t type) {
-  return type < ether_type::kMin ? stops(Stop::NonIp) : announces(type);
-}
-
 Next ethernet(Walk& walk) {
   if (walk.reader.has(kEthernetOctets)) {
     walk.headers.link.destination = walk.reader.position();
@@ -66,7 +61,7 @@ Next linux_cooked(const LinuxCooked& layout, Walk& walk) {
     walk.headers.link.source = reader.position() + layout.address_at;
   reader.skip(layout.octets);
   if (hardware == kHardwareNetlink) return stops(Stop::NonIp);
-  return type == kLinuxCookedLlc ? announces(next::kLlc) : plain_ether_type(type);
+  return type == kLinuxCookedLlc ? announces(next::kLlc) : announces_ether_type(type);
 }
 
 // The families that systems give to IPv6.
@@ -105,7 +100,7 @@ Next cisco_hdlc(Walk& walk) {
   const auto type = reader.load<uint16_t>(2);
   walk.note("Cisco HDLC", kCiscoHdlcOctets, "type {:#06x}", type);
   reader.skip(kCiscoHdlcOctets);
-  return plain_ether_type(type);
+  return announces_ether_type(type);
 }
 
 Next ppp_or_cisco_hdlc(Walk& walk) {
@@ -147,7 +142,7 @@ Next frame_relay(Walk& walk) {
   if (reader.octet(0) != kUnnumberedInformation) {
     const auto type = reader.load<uint16_t>(0);
     reader.skip(2);
-    return plain_ether_type(type);
+    return announces_ether_type(type);
   }
   reader.skip(1);
   if (reader.octet(0) == nlpid::kPadding) reader.skip(1);
@@ -206,7 +201,7 @@ Next ip_over_infiniband(Walk& walk) {
   const auto type = reader.load<uint16_t>(kInfinibandTypeAt);
   walk.note("InfiniBand", kInfinibandOctets, "type {:#06x}", type);
   reader.skip(kInfinibandOctets);
-  return plain_ether_type(type);
+  return announces_ether_type(type);
 }
 
 Next ipnet(Walk& walk) {

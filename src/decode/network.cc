@@ -123,7 +123,7 @@ Stop decode_ipv6(Walk& walk, Length length) {
   const bool states_length = payload_length != 0 || headers.protocol == protocol::kNoNextHeader;
   headers.octets = states_length ? payload_length + uint32_t{kIpv6Octets}
                                  : static_cast<uint32_t>(reader.left_on_wire());
-  if (headers.octets < kIpv6Octets || !is_believed(walk, length)) return Stop::Malformed;
+  if (!is_believed(walk, length)) return Stop::Malformed;
   headers.addresses = reader.position() + kIpv6AddressesAt;
   headers.tos = static_cast<uint8_t>(reader.load<uint16_t>(0) >> 4);
   headers.fragment = Fragment::Whole;

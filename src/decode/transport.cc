@@ -64,7 +64,8 @@ Stop decode_ports(Walk& walk) {
 Stop decode_icmp(Walk& walk) {
   if (!walk.reader.has(kIcmpTypeCodeOctets)) return walk.reader.missing(kIcmpTypeCodeOctets);
   walk.headers.destination_port = walk.reader.load<uint16_t>(0);  // type * 256 + code
-  walk.note("ICMP", kIcmpTypeCodeOctets, "type {}, code {}", walk.reader.octet(0),
+  const bool v6 = walk.headers.version == IpVersion::V6;
+  walk.note(v6 ? "ICMPv6" : "ICMP", kIcmpTypeCodeOctets, "type {}, code {}", walk.reader.octet(0),
             walk.reader.octet(1));
   return Stop::Done;
 }

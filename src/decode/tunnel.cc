@@ -17,10 +17,6 @@ constexpr Next kNoTunnel = stops(Stop::NonIp);
   return Stop::Done;
 }
 
-Next plain_ether_type(uint16_t type) {
-  return type < ether_type::kMin ? kNoTunnel : announces(type);
-}
-
 // GRE (RFC 2784, RFC 2890): flags and version 2 | EtherType 2 | checksum 4 | key 4 | sequence 4
 namespace gre {
 constexpr size_t kOctetsMin = 4;
@@ -98,7 +94,7 @@ Next generic_routing(TunnelSet tunnels, Walk& walk) {
   walk.note("GRE", octets, "flags {:#06x}, type {:#06x}", flags, type);
   if (const Stop stop = pass(walk, octets); stop != Stop::Done) return stops(stop);
   if (is_erspan) return erspan(type, (flags & gre::kSequence) != 0, walk);
-  return plain_ether_type(type);
+  return announces_ether_type(type);
 }
 
 // VXLAN (RFC 7348): flags 1 | reserved 3 | VNI 3 | reserved 1. What is reserved is ignored; GPE has
@@ -156,7 +152,7 @@ Next geneve_tunnel(Walk& walk) {
   const size_t octets = geneve::kOctetsMin + (first & geneve::kOptionsMask) * size_t{4};
   walk.note("GENEVE", octets, "type {:#06x}, VNI {}", type, reader.load<uint32_t>(4) >> 8);
   if (const Stop stop = pass(walk, octets); stop != Stop::Done) return stops(stop);
-  return plain_ether_type(type);
+  return announces_ether_type(type);
 }
 
 // GTP-U (3GPP TS 29.281): flags 1 | type 1 | length 2 | TEID 4 | sequence 2, N-PDU 1, next

@@ -12,8 +12,9 @@ inline constexpr int kTunnelsMax = 8;
 enum class AnnouncedBy : uint8_t { ProtocolOrDestinationPort, SourcePort };
 
 // What the IP packet that was just decoded holds, if it is one of `tunnels` and its tunnel header
-// validates. The walk stands behind the IP header, and then behind the tunnel's. Otherwise it says
-// Stop::NonIp, or Truncated when only the capture lacks what would decide.
+// validates. The walk stands behind the IP header, and then behind the tunnel's. Any stop but Done
+// means that there is no such tunnel, unless it is Truncated: then only the capture lacks what
+// would decide. The walk is then anywhere.
 [[nodiscard]] Next enter_tunnel(TunnelSet tunnels, AnnouncedBy announced_by, Walk& walk);
 
 }  // namespace clerk

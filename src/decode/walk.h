@@ -7,6 +7,7 @@
 
 #include "decode/byte_reader.h"
 #include "decode/decode.h"
+#include "decode/wire.h"
 
 namespace clerk {
 
@@ -52,5 +53,10 @@ inline constexpr uint32_t kRawIp = 0x10003;     // whose first four bits tell it
 
 constexpr Next announces(uint32_t protocol) { return {Stop::Done, protocol}; }
 constexpr Next stops(Stop stop) { return {stop, 0}; }
+
+// An EtherType that stands where no length can.
+constexpr Next announces_ether_type(uint16_t type) {
+  return type < wire::ether_type::kMin ? stops(Stop::NonIp) : announces(type);
+}
 
 }  // namespace clerk
