@@ -170,7 +170,8 @@ Answer mpls_in_udp(const Way& way, const Reader& rest) { return mpls(way, rest);
 // What a UDP header leaves of `rest`.
 Reader udp_payload(Reader rest) {
   const size_t message_octets = rest.wire_left();
-  const size_t length = big_endian(rest.take(8), 4, 2);
+  size_t length = big_endian(rest.take(8), 4, 2);
+  if (length == 0) length = message_octets;
   believe_only_if(length >= 8 && length <= message_octets);
   rest.draw_in(length - 8);
   return rest;

@@ -493,3 +493,18 @@ def test_threads_that_the_system_refuses_are_told(capture, processes, told):
     assert re.search(told, run.stderr), run.stderr
     if run.returncode == 0:
         clerk_runner.assert_conserved(clerk_runner.parse_counts(run.stderr))
+
+
+# Tunnels
+
+
+def test_no_tunnel_at_all_is_none_to_look_into():
+    run = clerk_runner.run_clerk("--read", "x.pcap", "--decapsulate", "", expect=2)
+    assert "--decapsulate: '' is no tunnel; choose gre," in run.stderr
+
+
+def test_the_plan_names_what_changes_the_figures(tmp_path):
+    capture = traffic.write_capture(tmp_path / "x.pcap", [traffic.packet_of(traffic.tcp_key(), 0.5)])
+    run = clerk_runner.run_clerk("--read", capture, "--check", "--decapsulate", "gre,vxlan", "--mtu", 9000)
+    plan = run.stdout.decode() + run.stderr
+    assert "look into tunnels: gre,vxlan" in plan and "longer than 9000 octets" in plan

@@ -137,9 +137,13 @@ std::string describe_totals(const ExplainExpression& expression, const ExplainTo
                             const PacketCounts& counts) {
   std::string text;
   if (totals.packets == 0) {
-    fmt::format_to(std::back_inserter(text),
-                   "No packet matches {}. A flow is one direction; the other one is {}\n",
-                   to_string(expression), to_string(expression.reversed()));
+    const std::string asked = to_string(expression);
+    const std::string reversed = to_string(expression.reversed());
+    fmt::format_to(std::back_inserter(text), "No packet matches {}", asked);
+    if (reversed != asked)
+      fmt::format_to(std::back_inserter(text), ". A flow is one direction; the other one is {}",
+                     reversed);
+    text += '\n';
   } else {
     fmt::format_to(std::back_inserter(text), "{} in {} match {}\n",
                    count_of(totals.packets, "packet"), count_of(totals.records, "record"),

@@ -64,7 +64,7 @@ struct Raw {
   std::string time_unit = "ns";
   std::string fanout = "hash";
   std::string cpus;
-  std::string decapsulate;
+  std::optional<std::string> decapsulate;
   std::string asns_csv;
   std::string asn_db;
   std::string log_level = "info";
@@ -339,7 +339,10 @@ Result<void> finish(const Raw& raw, Options& options) {
   options.idle_timeout_ns = TRY(timeout("--flow_timeout_secs (--idle_timeout)", raw.idle_seconds));
   options.time_unit = TRY(time_unit(raw.time_unit));
   options.meter.mtu = options.mtu.value_or(kEthernetMtu);
-  if (!raw.decapsulate.empty()) options.meter.tunnels = TRY(tunnels(raw.decapsulate));
+  if (raw.decapsulate) {
+    options.meter.tunnels = TRY(tunnels(*raw.decapsulate));
+    options.decapsulate = *raw.decapsulate;
+  }
   options.asns = TRY(asn_file(raw));
   options.log_level = TRY(parse_log_level(raw.log_level));
   return finish_capture(raw, options);

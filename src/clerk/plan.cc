@@ -326,6 +326,10 @@ Result<int> check_plan(const Options& options, const StopRequest& stop) {
   const size_t asn_octets = plan_asns(plan, options.asns);
   plan.add(fmt::format("report flows after {} idle, {} active", seconds(options.idle_timeout_ns),
                        seconds(options.active_timeout_ns)));
+  if (!options.decapsulate.empty())
+    plan.add(fmt::format("look into tunnels: {}", options.decapsulate));
+  if (options.mtu)
+    plan.add(fmt::format("count packets longer than {} octets as super packets", *options.mtu));
   if (options.meter.non_ip)
     plan.add("report flows without IP too, by MAC addresses, VLAN id and EtherType");
   for (const Destination& destination : options.collectors)

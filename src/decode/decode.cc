@@ -116,6 +116,7 @@ Stop decode(const Packet& packet, TunnelSet tunnels, Headers& headers, LayerTrac
   if (walk.tagged) headers.link.octets += wire::kVlanOctets;  // it was there
   const Next next = read_link_header(packet.link_type, walk);
   const Stop stop = decode_ip(next, Length::Any, walk);
+  headers.octets_on_link = headers.octets;
   if (stop != Stop::Done || tunnels.empty()) return stop;
   return decapsulate(tunnels, walk);
 }

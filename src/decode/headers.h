@@ -46,7 +46,8 @@ struct Headers {
   // announces it, which for IPv6 may be an extension header in front of `protocol`.
   uint8_t datagram_protocol;
   uint32_t identification;
-  uint32_t octets;  // IP length: IPv4 total length, IPv6 payload length + 40
+  uint32_t octets;          // IP length: IPv4 total length, IPv6 payload length + 40
+  uint32_t octets_on_link;  // of the outermost IP header
   LinkHeaders link;
 };
 

@@ -283,7 +283,9 @@ constexpr uint16_t kMplsUdpPort = 6635;  // RFC 7510
 // Whatever UDP carries is limited to its length.
 Stop pass_udp(Walk& walk) {
   if (!walk.reader.has(kUdpOctets)) return walk.reader.missing(kUdpOctets);
-  const size_t length = walk.reader.load<uint16_t>(kUdpLengthAt);
+  const auto stated = walk.reader.load<uint16_t>(kUdpLengthAt);
+  // Too long to be stated, as a jumbogram's (RFC 2675) and those of segmentation offload.
+  const size_t length = stated == 0 ? walk.reader.left_on_wire() : stated;
   if (length < kUdpOctets || length > walk.reader.left_on_wire()) return Stop::NonIp;
   walk.reader.limit(length);
   walk.reader.skip(kUdpOctets);

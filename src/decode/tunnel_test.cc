@@ -198,6 +198,7 @@ TEST(Tunnel, UdpThatLiesAboutItsLengthIsNotLookedInto) {
   const PacketBuilder packet = with_inner(to_port(4789).vxlan().ethernet());
   expect_outer_with(packet, kTransportAt + wire::kUdpLengthAt, 0xff);
   expect_outer_with(packet, kTransportAt + wire::kUdpLengthAt + 1, 7);
+  expect_inner(PacketBuilder(packet).set_octet(kTransportAt + wire::kUdpLengthAt + 1, 0));
 }
 
 // The key would be another one, if only more had been captured.

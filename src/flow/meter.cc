@@ -103,7 +103,7 @@ Stop count_one(MeterTable<Key>& table, const Key& key, uint64_t hash, const Head
   counts.octets_metered += headers.octets;
   counts.tcp_flags_missing += headers.tcp_flags_missing ? 1 : 0;
   counts.decapsulated += headers.decapsulated ? 1 : 0;
-  counts.super_packets += headers.octets > mtu ? 1 : 0;
+  counts.super_packets += headers.octets_on_link > mtu ? 1 : 0;
   return Stop::Done;
 }
 
