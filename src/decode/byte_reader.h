@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -32,6 +33,10 @@ class ByteReader {
   template <typename T>
   [[nodiscard]] T load(size_t at) const {
     return load_big_endian<T>(position_ + at);
+  }
+  template <typename T>
+  [[nodiscard]] T load_little_endian(size_t at) const {
+    return std::byteswap(load<T>(at));
   }
   void skip(size_t octets) { position_ += octets; }
 

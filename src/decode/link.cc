@@ -11,11 +11,6 @@ namespace {
 
 using namespace wire;
 
-template <std::unsigned_integral T>
-T load_little_endian(const ByteReader& reader, size_t at) {
-  return std::byteswap(reader.load<T>(at));
-}
-
 Next ethernet(Walk& walk) {
   if (walk.reader.has(kEthernetOctets)) {
     walk.headers.link.destination = walk.reader.position();
@@ -228,9 +223,9 @@ Next nflog(Walk& walk) {
     if (!reader.has(kNflogAttributeOctets)) return stops(reader.missing(kNflogAttributeOctets));
     const bool big_endian = reader.octet(2) == 0 && reader.octet(3) != 0;
     const size_t octets =
-        big_endian ? reader.load<uint16_t>(0) : load_little_endian<uint16_t>(reader, 0);
+        big_endian ? reader.load<uint16_t>(0) : reader.load_little_endian<uint16_t>(0);
     const auto type =
-        big_endian ? reader.load<uint16_t>(2) : load_little_endian<uint16_t>(reader, 2);
+        big_endian ? reader.load<uint16_t>(2) : reader.load_little_endian<uint16_t>(2);
     if (octets < kNflogAttributeOctets) return stops(Stop::Malformed);
     if (type == kNflogPayload) {
       reader.limit(octets);
@@ -255,8 +250,8 @@ Next wrapped(LinkType link_type, Walk& walk) {
 Next ppi(Walk& walk) {
   ByteReader& reader = walk.reader;
   if (!reader.has(kPpiOctets)) return stops(reader.missing(kPpiOctets));
-  const size_t octets = load_little_endian<uint16_t>(reader, 2);
-  const LinkType link_type{load_little_endian<uint32_t>(reader, 4)};
+  const size_t octets = reader.load_little_endian<uint16_t>(2);
+  const LinkType link_type{reader.load_little_endian<uint32_t>(4)};
   if (reader.octet(0) != 0 || octets < kPpiOctets) return stops(Stop::Malformed);
   if (!reader.has(octets)) return stops(reader.missing(octets));
   walk.note("PPI", octets, "link type {}", static_cast<uint32_t>(link_type));
@@ -268,9 +263,9 @@ Next ppi(Walk& walk) {
 Next pktap(Walk& walk) {
   ByteReader& reader = walk.reader;
   if (!reader.has(kPktapOctetsMin)) return stops(reader.missing(kPktapOctetsMin));
-  const size_t octets = load_little_endian<uint32_t>(reader, 0);
-  const auto record = load_little_endian<uint32_t>(reader, 4);
-  const LinkType link_type{load_little_endian<uint32_t>(reader, 8)};
+  const size_t octets = reader.load_little_endian<uint32_t>(0);
+  const auto record = reader.load_little_endian<uint32_t>(4);
+  const LinkType link_type{reader.load_little_endian<uint32_t>(8)};
   if (octets < kPktapOctetsMin) return stops(Stop::Malformed);
   if (record != kPktapPacket) return stops(Stop::NonIp);
   if (!reader.has(octets)) return stops(reader.missing(octets));

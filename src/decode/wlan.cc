@@ -52,7 +52,7 @@ namespace {
 // The flags of a radiotap header of so many octets, 0 when it has none; nothing when it claims some
 // and has no room for them.
 std::optional<uint8_t> flags_of(const ByteReader& reader, size_t header_octets) {
-  const auto present_at = [&](size_t at) { return std::byteswap(reader.load<uint32_t>(at)); };
+  const auto present_at = [&](size_t at) { return reader.load_little_endian<uint32_t>(at); };
   const uint32_t present = present_at(kRadiotapPresentAt);
   if ((present & radiotap::kHasFlags) == 0) return 0;
   size_t at = kRadiotapPresentAt;
@@ -71,7 +71,7 @@ std::optional<uint8_t> flags_of(const ByteReader& reader, size_t header_octets) 
 Next read_radiotap(Walk& walk) {
   ByteReader& reader = walk.reader;
   if (!reader.has(kRadiotapOctetsMin)) return stops(reader.missing(kRadiotapOctetsMin));
-  const size_t octets = std::byteswap(reader.load<uint16_t>(2));
+  const size_t octets = reader.load_little_endian<uint16_t>(2);
   if (reader.octet(0) != 0 || octets < kRadiotapOctetsMin) return stops(Stop::Malformed);
   if (!reader.has(octets)) return stops(reader.missing(octets));
   const auto flags = flags_of(reader, octets);
