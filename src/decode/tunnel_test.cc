@@ -201,6 +201,17 @@ TEST(Tunnel, UdpThatLiesAboutItsLengthIsNotLookedInto) {
   expect_inner(PacketBuilder(packet).set_octet(kTransportAt + wire::kUdpLengthAt + 1, 0));
 }
 
+TEST(Tunnel, TheLengthOnTheLinkIsTheOutermostHeaders) {
+  const auto octets = with_inner(to_port(4789).vxlan().ethernet()).build();
+  const auto size = static_cast<uint32_t>(octets.size());
+  Headers headers{};
+  ASSERT_EQ(
+      decode({.data = octets.data(), .captured_octets = size, .wire_octets = size}, kAll, headers),
+      Stop::Done);
+  EXPECT_EQ(headers.octets_on_link, size - wire::kEthernetOctets);
+  EXPECT_EQ(headers.octets, wire::kIpv4OctetsMin + wire::kUdpOctets + 8);
+}
+
 // The key would be another one, if only more had been captured.
 TEST(Tunnel, WhatTheCaptureCutOffIsTruncated) {
   const auto octets = with_inner(to_port(4789).vxlan().ethernet()).build();
