@@ -14,7 +14,7 @@ class InNetworkNamespace : public ::testing::Test {
  protected:
   void SetUp() override {
     if (!namespace_.obstacle().empty())
-      GTEST_SKIP() << "NETWORK NAMESPACES ARE NOT PERMITTED HERE: " << namespace_.obstacle();
+      GTEST_SKIP() << "NETWORK NAMESPACES CANNOT BE MADE HERE: " << namespace_.obstacle();
   }
 
  private:
@@ -23,7 +23,7 @@ class InNetworkNamespace : public ::testing::Test {
 
 // Why there is no such device, for a test that is skipped.
 inline std::string no_device(const TestDevice& device) {
-  return "TUN AND TAP DEVICES ARE NOT PERMITTED HERE: " + device.obstacle();
+  return "TUN AND TAP DEVICES CANNOT BE MADE HERE: " + device.obstacle();
 }
 
 }  // namespace clerk

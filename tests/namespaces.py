@@ -22,7 +22,7 @@ import traffic
 
 CLONE_NEWNET = 0x40000000
 LIBC = ctypes.CDLL(None, use_errno=True)
-NOT_PERMITTED = "NETWORK NAMESPACES ARE NOT PERMITTED HERE: %s"
+NOT_PERMITTED = "NETWORK NAMESPACES CANNOT BE MADE HERE: %s"
 PATIENCE_S = 20
 
 _numbers = itertools.count()

@@ -26,7 +26,7 @@ def network_of_its_own(mtu):
     """This thread, and what it starts, live in a new namespace with nothing but a loopback interface."""
     with open("/proc/thread-self/ns/net") as home:
         if LIBC.unshare(CLONE_NEWNET) != 0:
-            pytest.skip("NETWORK NAMESPACES ARE NOT PERMITTED HERE: %s" % os.strerror(ctypes.get_errno()))
+            pytest.skip("NETWORK NAMESPACES CANNOT BE MADE HERE: %s" % os.strerror(ctypes.get_errno()))
         try:
             subprocess.run(["ip", "link", "set", "lo", "up", "mtu", str(mtu)], check=True)
             yield

@@ -40,7 +40,7 @@ void ExplainPipeline::count(const Packet& packet, const PacketOrigin& origin) {
   Headers headers{};
   const Stop stop = meter_.decode(packet, headers);
   if (stop == Stop::Done && !explainer_.expression().may_match(headers)) return;
-  // Few packets get this far: only they are decoded for people.
+  // Few packets get this far: only for them words are made.
   layers_.clear();
   static_cast<void>(meter_.decode(packet, headers, &layers_));
   if (stop == Stop::Done) {

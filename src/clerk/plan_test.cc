@@ -162,7 +162,7 @@ TEST(Plan, RootBecomesWhoMayConnectAgain) {
   make_socket(socket);
   for (const int needed : {CAP_CHOWN, CAP_SETUID, CAP_SETGID}) {
     if (::geteuid() != 0 || !has_capability(needed))
-      GTEST_SKIP() << "THIS TAKES ROOT THAT MAY CHANGE ACCOUNTS";
+      GTEST_SKIP() << "THIS TAKES ROOT WITH CAP_CHOWN, CAP_SETUID AND CAP_SETGID";
   }
   ASSERT_EQ(::chown(socket.c_str(), kOwner, kOwner), 0);
   Options options{.testimony = {directory.path_of("none"), socket}};
