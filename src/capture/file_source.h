@@ -50,6 +50,7 @@ class FileSource {
 
   Result<void> check_paths();
   bool fetch(uint64_t& packets_filtered);
+  bool fetch_filtered(uint64_t& packets_filtered);
   bool next_packet();
   bool open_next_file();
   void close_broken(Error error);
