@@ -37,7 +37,10 @@ Result<RawInput> RawInput::open(const std::string& path, const StopRequest& stop
   struct stat status{};
   if (::fstat(fd.get(), &status) != 0) return fail("{}", errno_text(errno));
   if (S_ISDIR(status.st_mode)) return fail("is a directory");
-  return RawInput(std::move(fd), !S_ISREG(status.st_mode), stop, octets_read);
+  RawInput input(std::move(fd), stop, octets_read);
+  input.may_wait_ = !S_ISREG(status.st_mode);
+  input.is_plain_file_ = S_ISREG(status.st_mode) && path != "-";
+  return input;
 }
 
 Result<size_t> RawInput::read(std::span<uint8_t> into) {
@@ -59,11 +62,26 @@ Result<size_t> RawInput::read(std::span<uint8_t> into) {
     if (stop_->requested()) return 0;
     const ssize_t got = ::read(fd_.get(), into.data(), into.size());
     if (got >= 0) {
-      octets_read_->fetch_add(static_cast<uint64_t>(got), std::memory_order_relaxed);
+      offset_ += static_cast<uint64_t>(got);
+      note_progress(offset_);
       return static_cast<size_t>(got);
     }
     if (errno != EINTR && errno != EAGAIN) return fail("{}", errno_text(errno));
   }
+}
+
+Result<void> RawInput::seek(uint64_t offset) {
+  if (::lseek(fd_.get(), static_cast<off_t>(offset), SEEK_SET) < 0)
+    return fail("{}", errno_text(errno));
+  offset_ = offset;
+  unread_size_ = 0;
+  return {};
+}
+
+void RawInput::note_progress(uint64_t octets) {
+  if (octets <= progress_) return;
+  octets_read_->fetch_add(octets - progress_, std::memory_order_relaxed);
+  progress_ = octets;
 }
 
 void RawInput::unread(std::span<const uint8_t> octets) {
@@ -84,9 +102,23 @@ Result<ByteStream> ByteStream::open(const std::string& path, const StopRequest& 
 }
 
 ByteStream::ByteStream(RawInput input, std::unique_ptr<Decompressor> decompressor)
-    : input_(std::move(input)), decompressor_(std::move(decompressor)) {}
+    : input_(std::move(input)), decompressor_(std::move(decompressor)) {
+  if (!decompressor_ && input_.is_plain_file()) mapping_.emplace(input_.fd());
+}
 ByteStream::ByteStream(ByteStream&&) noexcept = default;
 ByteStream::~ByteStream() = default;
+
+// As with read(), a stop request looks like the end.
+std::optional<FileMapping::Window> ByteStream::window(uint64_t offset, size_t octets_max) {
+  if (!mapping_ || input_.stop_requested()) return std::nullopt;
+  auto window = mapping_->window(offset, octets_max);
+  if (window) input_.note_progress(offset + window->octets.size());
+  return window;
+}
+
+std::shared_ptr<const std::atomic<bool>> ByteStream::shrank_flag() const {
+  return mapping_ ? mapping_->shrank_flag() : nullptr;
+}
 
 Result<size_t> ByteStream::read(std::span<uint8_t> into) {
   return decompressor_ ? decompressor_->read(input_, into) : input_.read(into);

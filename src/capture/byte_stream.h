@@ -1,5 +1,6 @@
 // The octets of a capture, whatever carries them: a plain file, gzip, zstd, or any of these on
-// stdin. The compression is told by the first octets, never by the name.
+// stdin. The compression is told by the first octets, never by the name. A plain file with a name
+// can be looked at where the page cache has it, and all can be read.
 //
 // One thread at a time. The stream owns its descriptor and its decompressor.
 #pragma once
@@ -10,12 +11,14 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
 #include "base/error.h"
 #include "base/stop_request.h"
 #include "base/unique_fd.h"
+#include "capture/file_mapping.h"
 
 namespace clerk {
 
@@ -31,16 +34,30 @@ class RawInput {
   // Fills at most `into` and returns how much; 0 is the end of the data.
   Result<size_t> read(std::span<uint8_t> into);
 
+  // Whether it is a plain file with a name of its own: it can be mapped, and read from anywhere.
+  [[nodiscard]] bool is_plain_file() const { return is_plain_file_; }
+  [[nodiscard]] int fd() const { return fd_.get(); }
+  [[nodiscard]] bool stop_requested() const { return stop_->requested(); }
+
+  // The next read of a plain file begins here.
+  Result<void> seek(uint64_t offset);
+
+  // Of a plain file so much has been read, or looked at, in all. Going back counts nothing twice.
+  void note_progress(uint64_t octets);
+
   // Octets already read that the next read returns again. At most kUnreadMax.
   void unread(std::span<const uint8_t> octets);
   static constexpr size_t kUnreadMax = 4;
 
  private:
-  RawInput(UniqueFd fd, bool may_wait, const StopRequest& stop, std::atomic<uint64_t>& octets_read)
-      : fd_(std::move(fd)), may_wait_(may_wait), stop_(&stop), octets_read_(&octets_read) {}
+  RawInput(UniqueFd fd, const StopRequest& stop, std::atomic<uint64_t>& octets_read)
+      : fd_(std::move(fd)), stop_(&stop), octets_read_(&octets_read) {}
 
   UniqueFd fd_;
-  bool may_wait_;
+  bool may_wait_ = false;
+  bool is_plain_file_ = false;
+  uint64_t offset_ = 0;    // of the next read
+  uint64_t progress_ = 0;  // how far reading ever came
   const StopRequest* stop_;
   std::atomic<uint64_t>* octets_read_;
   std::array<uint8_t, kUnreadMax> unread_{};
@@ -59,6 +76,17 @@ class ByteStream {
 
   [[nodiscard]] bool compressed() const { return decompressor_ != nullptr; }
 
+  // Whether window() may have something. Windows and reads do not follow each other: read_from()
+  // says where reading goes on.
+  [[nodiscard]] bool mappable() const { return mapping_.has_value(); }
+  [[nodiscard]] std::optional<FileMapping::Window> window(uint64_t offset, size_t octets_max);
+  Result<void> read_from(uint64_t offset) { return input_.seek(offset); }
+
+  // Whether octets of a window have gone, and zeros stand in their place; for later, the flag that
+  // tells it, or none.
+  [[nodiscard]] bool shrank() const { return mapping_ && mapping_->shrank(); }
+  [[nodiscard]] std::shared_ptr<const std::atomic<bool>> shrank_flag() const;
+
   ByteStream(ByteStream&&) noexcept;
   ~ByteStream();
 
@@ -67,6 +95,7 @@ class ByteStream {
 
   RawInput input_;
   std::unique_ptr<Decompressor> decompressor_;  // none for a plain file
+  std::optional<FileMapping> mapping_;          // only for a plain file
 };
 
 }  // namespace clerk
