@@ -102,14 +102,14 @@ void FilePipeline::pass_token_to(uint32_t lane) {
 void FilePipeline::count_slice(const Slice& slice, Meter& meter, Lane& lane, Delta*& delta) {
   std::span<const Packet> left = slice.packets;
   while (!left.empty()) {
-    if (!delta->has_room_for(Meter::kBatchMax)) {
+    if (delta->room() < Meter::kBatch) {
       delta->second = slice.second;
       push(lane.full, Handover{.delta = delta});
       delta = lane.empty.pop();
     }
-    const size_t batch = std::min<size_t>(left.size(), Meter::kBatchMax);
-    meter.count(left.first(batch), *delta);
-    left = left.subspan(batch);
+    const size_t now = std::min<size_t>(left.size(), delta->room() / Meter::kBatch * Meter::kBatch);
+    meter.count(left.first(now), *delta);
+    left = left.subspan(now);
   }
   delta->second = slice.second;
   delta->counts.filtered += slice.packets_filtered;
