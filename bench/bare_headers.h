@@ -131,9 +131,9 @@ inline bool parse_headers(const std::uint8_t* frame, std::size_t captured, BareH
     return bare::add_transport(ip + header_octets, octets - header_octets, ip[9], headers);
   }
   if (place.type != kRawIpv6 || octets < 40) return false;
-  headers.key.words = {6ULL << 40 | std::uint64_t{place.tag} << 48,
-                       load_raw<std::uint64_t>(ip + 8), load_raw<std::uint64_t>(ip + 16),
-                       load_raw<std::uint64_t>(ip + 24), load_raw<std::uint64_t>(ip + 32)};
+  headers.key.words = {6ULL << 40 | std::uint64_t{place.tag} << 48, load_raw<std::uint64_t>(ip + 8),
+                       load_raw<std::uint64_t>(ip + 16), load_raw<std::uint64_t>(ip + 24),
+                       load_raw<std::uint64_t>(ip + 32)};
   headers.ip_octets = load_big_endian_u16(ip + 4) + 40U;
   return bare::add_transport(ip + 40, octets - 40, ip[6], headers);
 }

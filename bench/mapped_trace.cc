@@ -28,7 +28,7 @@ constexpr std::size_t kFileHeaderOctets = 24;
 // Populated: a fault for every few pages would be a cost of this program's, not of reading a file.
 MappedTrace::MappedTrace(const std::string& path) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  struct stat status {};
+  struct stat status{};
   if (fd < 0 || fstat(fd, &status) != 0) fail(path, std::strerror(errno));
   const auto octets = static_cast<std::size_t>(status.st_size);
   if (octets < kFileHeaderOctets) fail(path, "no capture");

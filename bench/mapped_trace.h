@@ -33,10 +33,10 @@ class MappedTrace {
     if (end_ - at_ < kRecordHeaderOctets) return false;
     const auto captured = load_raw<std::uint32_t>(at_ + 8);
     if (end_ - at_ - kRecordHeaderOctets < captured) return false;
-    record = {.frame = at_ + kRecordHeaderOctets,
-              .captured = captured,
-              .time_ns = load_raw<std::uint32_t>(at_) * kSecondNs +
-                         load_raw<std::uint32_t>(at_ + 4)};
+    record = {
+        .frame = at_ + kRecordHeaderOctets,
+        .captured = captured,
+        .time_ns = load_raw<std::uint32_t>(at_) * kSecondNs + load_raw<std::uint32_t>(at_ + 4)};
     at_ += kRecordHeaderOctets + captured;
     return true;
   }
