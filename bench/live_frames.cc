@@ -43,7 +43,7 @@ LiveFrames::LiveFrames(const std::string& interface, std::uint32_t flows)
 
 LiveFrames::~LiveFrames() { close(program_); }
 
-void LiveFrames::inject(std::uint32_t packets) {
+void LiveFrames::inject(std::uint32_t packets) const {
   xdp_md context{};
   context.data_end = static_cast<std::uint32_t>(frame_.bytes.size());
   context.ingress_ifindex = interface_index_;

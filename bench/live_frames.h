@@ -33,7 +33,7 @@ class LiveFrames {
 
   // All of them, before it returns. Throws std::system_error: then it is unknown how many.
   // A signal would cut it short, so the caller has them blocked.
-  void inject(std::uint32_t packets);
+  void inject(std::uint32_t packets) const;
 
   std::size_t ip_octets() const { return frame_.ip_octets; }
 

@@ -129,8 +129,8 @@ int load_xdp_program(std::span<const bpf_insn> instructions) {
   const int program = bpf_call(BPF_PROG_LOAD, attributes);
   if (program >= 0) return program;
   const int error = errno;
-  throw std::system_error(error, std::generic_category(),
-                          std::string("BPF_PROG_LOAD: ") + words.c_str());
+  words.resize(words.find('\0'));
+  throw std::system_error(error, std::generic_category(), "BPF_PROG_LOAD: " + words);
 }
 
 }  // namespace clerk::bench
