@@ -13,15 +13,19 @@ import results
 from processes import WrongTotals
 from settings import Settings
 from table import Table
-from traces import KINDS, folder, generate
 
 PROGRAMS = ("clerk", "testimonyd", "trace", "udp_collector", "roofline", "injector", "ring_reader")
+
+MEASURE = {"offline": offline.compare, "live": live.compare, "flood": flood.measure, "micro": micro.measure}
+PARTS = tuple(MEASURE)
 
 
 def parse_settings():
     parser = argparse.ArgumentParser(prog="bench/run", description="Measures clerk beside the roofline and its peers.")
     parser.add_argument("--quick", action="store_true",
                         help="check the totals of a few packets, print no times: a test")
+    parser.add_argument("--only", action="append", choices=PARTS, default=[],
+                        help="measure this part alone and leave RESULTS.md as it is; repeatable")
     parser.add_argument("--packets", type=int, default=5_000_000, help="packets of each trace (%(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="how often each is measured (%(default)s)")
     parser.add_argument("--peer_rounds", type=int, default=2, help="in how many of them peers are (%(default)s)")
@@ -44,33 +48,39 @@ def require_programs(settings):
         sys.exit("bench/run: %s has no %s; make builds them" % (settings.programs, ", ".join(missing)))
 
 
-def check_totals(settings, traces):
-    offline.check_totals(settings, traces)
+def check_totals(settings):
+    offline.check_totals(settings)
     live.check_totals(settings)
 
 
-def compare(settings, traces):
-    table = Table()
-    offline.compare(settings, traces, table)
-    live.compare(settings, table)
-    flood.measure(settings, table)
-    micro.measure(settings, table)
+def compare(settings, only, table):
+    for part in only or PARTS:
+        MEASURE[part](settings, table)
+    if not only:
+        results.write(settings, table)
+    print_table(settings, table)
+    print("%d of %d targets missed" % (len(table.missed()), len([row for row in table.rows if row.met])))
+
+
+def print_table(settings, table):
     for line in results.machine(settings):
         print(line)
-    print(table.text())
-    print("%d of %d targets missed" % (len(table.missed()), len([row for row in table.rows if row.met])))
-    results.write(settings, table)
+    print(table.text(), flush=True)
 
 
 def main():
     given, settings = parse_settings()
     require_programs(settings)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # and leave nothing behind
+    table = Table()
     try:
-        with folder(settings.packets) as place:
-            traces = {kind: generate(settings.programs, kind, settings.packets, place) for kind in KINDS}
-            (check_totals if given.quick else compare)(settings, traces)
+        if given.quick:
+            check_totals(settings)
+        else:
+            compare(settings, given.only, table)
     except WrongTotals as error:
+        if table.rows:
+            print_table(settings, table)
         sys.exit("bench/run: wrong totals\n%s" % error)
 
 

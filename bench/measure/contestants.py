@@ -57,6 +57,7 @@ class Clerk:
         counts = totals.final_counts(done.stderr)
         subject = "%s: %s" % (trace.kind, self.name)
         totals.require_of_clerk(subject, counts, trace.packets, trace.ip_octets)
+        totals.require(subject, [("clerk's packets_received", counts["packets_received"], trace.packets)])
         totals.require_of_collector(subject, collected, counts)
         totals.require_of_flows(subject, trace, collected["records"])
         return Figure(done.cpu_ns(trace.packets), done.wall_seconds, done.anonymous_mib,

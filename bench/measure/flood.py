@@ -9,6 +9,7 @@ import totals
 from collector import LACK_OF_RESOURCES, Collector
 from contestants import UNPACED
 from processes import Program, WrongTotals
+from progress import tell
 from table import Row, nanoseconds, verdict
 
 # So many of the packets find no more flows held than that: about clerk's default for 100,000,000.
@@ -16,6 +17,7 @@ PACKETS_PER_FLOW_HELD = 25
 
 
 def measure(settings, table):
+    tell("flood")
     flows_max = max(settings.flood_packets // PACKETS_PER_FLOW_HELD, 1)
     with Collector(settings.programs) as collector, tempfile.NamedTemporaryFile("r") as told:
         generator = subprocess.Popen([settings.programs / "trace", "--kind", "scan", "--output", "-", "--packets",
@@ -28,6 +30,7 @@ def measure(settings, table):
         trace, collected = json.loads(told.read()), collector.stop()
     counts = totals.final_counts(done.stderr)
     totals.require_of_clerk("flood", counts, trace["packets"], trace["ip_octets"])
+    totals.require("flood", [("clerk's packets_received", counts["packets_received"], trace["packets"])])
     _require_all_records(trace, counts, collected)
     table.add(_row(done, trace, collected))
 

@@ -5,6 +5,7 @@ import statistics
 import targets
 from live_contestants import FLOWS, Clerk, RingReader, Softflowd, TestimonyClerk, permitted
 from processes import warm_memory
+from progress import tell
 from table import Row, nanoseconds, times, verdict
 from wire import NotPermitted, connected_wire
 
@@ -23,7 +24,8 @@ class LiveRounds:
         self.figures = {}
 
     def measure(self, settings, wire, contestants):
-        for _ in range(settings.live_rounds):
+        for number in range(settings.live_rounds):
+            tell("live, round %d of %d" % (number + 1, settings.live_rounds))
             for contestant in contestants:
                 warm_memory()
                 self.figures.setdefault(contestant.name, []).append(contestant.measure(settings, wire))

@@ -180,16 +180,22 @@ def _injection(settings, wire, *end):
 
 
 def _figure_of_clerk(name, injected, done, collected):
+    """Packets that came while all its tables were waiting for the ledger it has ignored, and they are lost too."""
     counts = totals.final_counts(done.stderr)
-    received, missed = counts["packets_received"], counts.get("blocks_missed", 0)
+    ignored, missed = counts.get("ignored_lack_of_resources", 0), counts.get("blocks_missed", 0)
+    counted = counts["packets_received"] - ignored
     if missed == 0:
-        _require_sum(name, injected, received, counts["packets_dropped"])
-    octets = injected["octets"] // injected["packets"] * received
-    totals.require_of_clerk(name, counts, received, octets)
+        _require_sum(name, injected, counted, counts["packets_dropped"] + ignored)
+    octets = injected["octets"] // injected["packets"] * counted
+    totals.require_of_clerk(name, counts, counted, octets)
     totals.require_of_collector(name, collected, counts)
-    return LiveFigure(done.cpu_ns(max(received, 1)), injected["packets"], injected["packets"] - received,
-                      injected["pps"], done.anonymous_mib,
-                      remark="%d blocks missed" % missed if missed else "")
+    return LiveFigure(done.cpu_ns(max(counted, 1)), injected["packets"], injected["packets"] - counted,
+                      injected["pps"], done.anonymous_mib, remark=_named_losses(ignored, missed))
+
+
+def _named_losses(ignored, missed):
+    told = ["%d ignored for lack of resources" % ignored] * bool(ignored) + ["%d blocks missed" % missed] * bool(missed)
+    return ", ".join(told)
 
 
 def _require_sum(name, injected, counted, dropped):

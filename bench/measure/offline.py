@@ -10,7 +10,9 @@ import subprocess
 import targets
 from contestants import Clerk, Roofline, peers
 from processes import WrongTotals, warm_memory
+from progress import tell
 from table import Row, nanoseconds, times, verdict
+from traces import generated_traces
 
 REFERENCE = Roofline("prefetch")
 AHEAD = Roofline("ahead")
@@ -27,6 +29,7 @@ class Rounds:
 
     def measure(self, contestants, rivals):
         for number in range(self.settings.rounds):
+            tell("%s, round %d of %d" % (self.trace.kind, number + 1, self.settings.rounds))
             for contestant in contestants:
                 self._measure(contestant)
             if number < self.settings.peer_rounds:
@@ -61,23 +64,30 @@ class Rounds:
                    remark=", ".join(filter(None, (spread, figures[-1].remark))))
 
 
-def compare(settings, traces, table):
+def compare(settings, table):
+    with generated_traces(settings.programs, settings.packets) as traces:
+        for trace in traces:
+            _compare_on(settings, trace, table)
+            if trace.kind == "scan":
+                table.add(_flows_held_row(settings, trace))
+
+
+def _compare_on(settings, trace, table):
     rivals = peers()
-    for trace in traces.values():
-        rounds = Rounds(settings, trace).measure((REFERENCE, AHEAD, CLERK, TWO_THREADS), rivals)
-        table.add(rounds.row(REFERENCE), rounds.row(AHEAD), _clerk_row(rounds, rivals), _threads_row(rounds))
-        table.add(*(rounds.row(rival) for rival in rivals), *_memory_rows(rounds))
-    table.add(_flows_held_row(settings, traces["scan"]))
+    rounds = Rounds(settings, trace).measure((REFERENCE, AHEAD, CLERK, TWO_THREADS), rivals)
+    table.add(rounds.row(REFERENCE), rounds.row(AHEAD), _clerk_row(rounds, rivals), _threads_row(rounds))
+    table.add(*(rounds.row(rival) for rival in rivals), *_memory_rows(rounds))
 
 
-def check_totals(settings, traces):
+def check_totals(settings):
     """Of each contestant, once, and nothing about times."""
     modes = ("walk", "parse", "table", "prefetch", "ahead")
-    for trace in traces.values():
-        for contestant in (*map(Roofline, modes), CLERK, TWO_THREADS):
-            contestant.measure(settings, trace)
-        _require_same_octets(settings, trace)
-        print("%s: %d packets, totals of roofline and clerk exact" % (trace.kind, trace.packets))
+    with generated_traces(settings.programs, settings.packets) as traces:
+        for trace in traces:
+            for contestant in (*map(Roofline, modes), CLERK, TWO_THREADS):
+                contestant.measure(settings, trace)
+            _require_same_octets(settings, trace)
+            print("%s: %d packets, totals of roofline and clerk exact" % (trace.kind, trace.packets), flush=True)
 
 
 def _clerk_row(rounds, rivals):

@@ -27,7 +27,14 @@ class Trace:
 
 
 @contextlib.contextmanager
-def folder(packets):
+def generated_traces(programs, packets):
+    """One of each kind, each made when its turn comes. At the end the files are gone."""
+    with _folder(packets) as folder:
+        yield (_generate(programs, kind, packets, folder) for kind in KINDS)
+
+
+@contextlib.contextmanager
+def _folder(packets):
     """For the traces and what programs write. Memory, so that no disk is measured, else where temporary files go."""
     memory = pathlib.Path("/dev/shm")
     need = packets * len(KINDS) * OCTETS_PER_PACKET_MAX
@@ -36,7 +43,7 @@ def folder(packets):
         yield pathlib.Path(path)
 
 
-def generate(programs, kind, packets, into):
+def _generate(programs, kind, packets, into):
     path, totals_path = into / (kind + ".pcap"), into / (kind + ".json")
     subprocess.run([programs / "trace", "--kind", kind, "--packets", str(packets), "--output", path,
                     "--totals", totals_path], check=True)
