@@ -37,6 +37,13 @@ class Sender:
         return json.loads(output)
 
 
+class Home:
+    """Where the test itself runs, in the place of a namespace."""
+
+    def command(self, *words):
+        return list(map(str, words))
+
+
 class CountingCollector:
     """bench/udp_collector on a free port of the namespace's loopback interface."""
 
