@@ -87,7 +87,7 @@ Result<UdpSink::Connected> UdpSink::connect_to_any(const addrinfo* addresses) {
 UdpSink::UdpSink(std::string name, Connected connected, const UdpOptions& options)
     : name_(std::move(name)),
       connected_(std::move(connected)),
-      pacer_(options.records_per_second),
+      pacer_(options.pace),
       session_(options.session, [this](std::span<const uint8_t> message, uint32_t records) {
         send(message, records);
       }) {}

@@ -24,8 +24,8 @@
 namespace clerk {
 
 struct UdpOptions {
-  ipfix::SessionOptions session;
-  uint64_t records_per_second;  // 0: not paced
+  ipfix::SessionOptions session = {};
+  RecordPace pace = {};
 };
 
 class UdpSink : public Sink {
@@ -37,6 +37,7 @@ class UdpSink : public Sink {
 
   void add(std::span<const FlowRecord> records, uint32_t second) override;
   void flush(uint32_t second) override { session_.flush(second); }
+  void note_backlog(size_t records) override { pacer_.note_backlog(records); }
   [[nodiscard]] SinkCounts counts() const override { return counts_; }
   [[nodiscard]] std::optional<Error> failure() const override { return std::nullopt; }
   [[nodiscard]] const std::string& name() const override { return name_; }

@@ -11,7 +11,7 @@
 namespace clerk {
 namespace {
 
-constexpr UdpOptions kUnpaced{.session = {.observation_domain = 9}, .records_per_second = 0};
+constexpr UdpOptions kUnpaced{.session = {.observation_domain = 9}};
 
 std::unique_ptr<Sink> create(const std::string& port, const UdpOptions& options = kUnpaced) {
   auto sink = UdpSink::create("udp://test", "127.0.0.1", port, options);
@@ -83,8 +83,7 @@ TEST(UdpSink, RepeatsTheTemplates) {
 
 TEST(UdpSink, AnnouncesTheTemplateOfFlowsWithoutIpEachTime) {
   TestCollector collector;
-  const auto sink =
-      create(collector.port_text(), {.session = {.non_ip = true}, .records_per_second = 0});
+  const auto sink = create(collector.port_text(), {.session = {.non_ip = true}});
   for (const uint32_t second : {1000U, 1030U})
     sink->flush(second);
   for (const IpfixMessage& message : decode(collector.receive()))
@@ -117,7 +116,7 @@ TEST(UdpSink, GoesOnWhileNobodyListensAndReachesACollectorThatComesLater) {
 
 TEST(UdpSink, PacesRecords) {
   TestCollector collector;
-  const auto sink = create(collector.port_text(), {.session = {}, .records_per_second = 10'000});
+  const auto sink = create(collector.port_text(), {.pace = {10'000}});
   const auto start = std::chrono::steady_clock::now();
   sink->add(random_records(2000), 1000);
   EXPECT_GE(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(150));
