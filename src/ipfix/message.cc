@@ -136,7 +136,7 @@ void DataRun::begin_message() {
 }
 
 MessageRun DataRun::finish(const MessageHeader& header) {
-  const size_t message_octets = kEmpty + message_records_ * record_octets(kind_);
+  const size_t message_octets = kEmpty + size_t{message_records_} * record_octets(kind_);
   MessageRun run{{octets_.get(), end_}, message_octets, message_records_, records_};
   MessageHeader own = header;
   for (uint8_t* message = octets_.get(); message < end_; message += message_octets) {
