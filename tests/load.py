@@ -45,10 +45,10 @@ class Home:
 
 
 class CountingCollector:
-    """bench/udp_collector on a free port of the namespace's loopback interface."""
+    """bench/udp_collector on a free port of the namespace's loopback interface; `flags` are its flags."""
 
-    def __init__(self, namespace):
-        self._process = subprocess.Popen(namespace.command(clerk_runner.BUILD / "bin" / "udp_collector"),
+    def __init__(self, namespace, *flags):
+        self._process = subprocess.Popen(namespace.command(clerk_runner.BUILD / "bin" / "udp_collector", *flags),
                                          stdout=subprocess.PIPE)
         self.port = int(self._process.stdout.readline())
 

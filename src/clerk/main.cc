@@ -51,7 +51,7 @@ Result<Sinks> open_sinks(const Options& options) {
   const UdpOptions udp{.session = {.observation_domain = options.observation_domain,
                                    .time_unit = options.time_unit,
                                    .non_ip = options.meter.non_ip},
-                       .records_per_second = options.udp_records_per_second};
+                       .pace = options.udp_pace};
   Sinks sinks;
   for (const Destination& destination : options.collectors)
     sinks.attach(TRY(create_sink(destination, udp)));
