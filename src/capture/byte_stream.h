@@ -1,7 +1,8 @@
 // The octets of a capture, whatever carries them: a plain file, gzip, zstd, or any of these on
 // stdin. The compression is told by the first octets, never by the name.
 //
-// One thread at a time. The stream owns its descriptor and its decompressor.
+// One thread at a time. The stream owns its descriptor; what is compressed it hands to a thread of
+// its own (read_ahead.h), which ends with the stream.
 #pragma once
 
 #include <sys/types.h>
@@ -12,6 +13,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <variant>
 
 #include "base/error.h"
 #include "base/stop_request.h"
@@ -35,19 +37,28 @@ class RawInput {
   void unread(std::span<const uint8_t> octets);
   static constexpr size_t kUnreadMax = 4;
 
+  // From now on this request, too, looks like the end of the data. It must outlive the input.
+  void end_also_on(const StopRequest& abandoned) { abandoned_ = &abandoned; }
+
  private:
   RawInput(UniqueFd fd, bool may_wait, const StopRequest& stop, std::atomic<uint64_t>& octets_read)
       : fd_(std::move(fd)), may_wait_(may_wait), stop_(&stop), octets_read_(&octets_read) {}
 
+  Result<void> wait() const;
+  [[nodiscard]] bool is_to_end() const {
+    return stop_->requested() || (abandoned_ && abandoned_->requested());
+  }
+
   UniqueFd fd_;
   bool may_wait_;
   const StopRequest* stop_;
+  const StopRequest* abandoned_ = nullptr;
   std::atomic<uint64_t>* octets_read_;
   std::array<uint8_t, kUnreadMax> unread_{};
   size_t unread_size_ = 0;
 };
 
-class Decompressor;
+class ReadAhead;
 
 class ByteStream {
  public:
@@ -57,16 +68,16 @@ class ByteStream {
   // Fills at most `into` and returns how much; 0 is the end of the data.
   Result<size_t> read(std::span<uint8_t> into);
 
-  [[nodiscard]] bool compressed() const { return decompressor_ != nullptr; }
+  [[nodiscard]] bool compressed() const { return !std::holds_alternative<RawInput>(octets_); }
 
   ByteStream(ByteStream&&) noexcept;
   ~ByteStream();
 
  private:
-  ByteStream(RawInput input, std::unique_ptr<Decompressor> decompressor);
+  explicit ByteStream(RawInput plain);
+  explicit ByteStream(std::unique_ptr<ReadAhead> decompressed);
 
-  RawInput input_;
-  std::unique_ptr<Decompressor> decompressor_;  // none for a plain file
+  std::variant<RawInput, std::unique_ptr<ReadAhead>> octets_;
 };
 
 }  // namespace clerk
