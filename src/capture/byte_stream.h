@@ -2,7 +2,8 @@
 // stdin. The compression is told by the first octets, never by the name. A plain file with a name
 // can be looked at where the page cache has it, and all can be read.
 //
-// One thread at a time. The stream owns its descriptor and its decompressor.
+// One thread at a time. The stream owns its descriptor; what is compressed it hands to a thread of
+// its own (read_ahead.h), which ends with the stream.
 #pragma once
 
 #include <sys/types.h>
@@ -14,6 +15,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <variant>
 
 #include "base/error.h"
 #include "base/stop_request.h"
@@ -49,9 +51,17 @@ class RawInput {
   void unread(std::span<const uint8_t> octets);
   static constexpr size_t kUnreadMax = 4;
 
+  // From now on this request, too, looks like the end of the data. It must outlive the input.
+  void end_also_on(const StopRequest& abandoned) { abandoned_ = &abandoned; }
+
  private:
   RawInput(UniqueFd fd, const StopRequest& stop, std::atomic<uint64_t>& octets_read)
       : fd_(std::move(fd)), stop_(&stop), octets_read_(&octets_read) {}
+
+  Result<void> wait() const;
+  [[nodiscard]] bool is_to_end() const {
+    return stop_->requested() || (abandoned_ && abandoned_->requested());
+  }
 
   UniqueFd fd_;
   bool may_wait_ = false;
@@ -59,12 +69,13 @@ class RawInput {
   uint64_t offset_ = 0;    // of the next read
   uint64_t progress_ = 0;  // how far reading ever came
   const StopRequest* stop_;
+  const StopRequest* abandoned_ = nullptr;
   std::atomic<uint64_t>* octets_read_;
   std::array<uint8_t, kUnreadMax> unread_{};
   size_t unread_size_ = 0;
 };
 
-class Decompressor;
+class ReadAhead;
 
 class ByteStream {
  public:
@@ -74,13 +85,14 @@ class ByteStream {
   // Fills at most `into` and returns how much; 0 is the end of the data.
   Result<size_t> read(std::span<uint8_t> into);
 
-  [[nodiscard]] bool compressed() const { return decompressor_ != nullptr; }
+  [[nodiscard]] bool compressed() const { return !std::holds_alternative<RawInput>(octets_); }
 
   // Whether window() may have something. Windows and reads do not follow each other: read_from()
   // says where reading goes on.
   [[nodiscard]] bool mappable() const { return mapping_.has_value(); }
   [[nodiscard]] std::optional<FileMapping::Window> window(uint64_t offset, size_t octets_max);
-  Result<void> read_from(uint64_t offset) { return input_.seek(offset); }
+  // Only where it is mappable.
+  Result<void> read_from(uint64_t offset);
 
   // Whether octets of a window have gone, and zeros stand in their place; for later, the flag that
   // tells it, or none.
@@ -91,11 +103,11 @@ class ByteStream {
   ~ByteStream();
 
  private:
-  ByteStream(RawInput input, std::unique_ptr<Decompressor> decompressor);
+  explicit ByteStream(RawInput plain);
+  explicit ByteStream(std::unique_ptr<ReadAhead> decompressed);
 
-  RawInput input_;
-  std::unique_ptr<Decompressor> decompressor_;  // none for a plain file
-  std::optional<FileMapping> mapping_;          // only for a plain file
+  std::variant<RawInput, std::unique_ptr<ReadAhead>> octets_;
+  std::optional<FileMapping> mapping_;  // only for a plain file
 };
 
 }  // namespace clerk

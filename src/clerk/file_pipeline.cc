@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "base/check.h"
+#include "capture/read_ahead.h"
 
 namespace clerk {
 namespace {
@@ -42,7 +43,8 @@ FilePipeline::FilePipeline(FileSource& source, Ledger& ledger, const KeyedHash& 
 
 size_t FilePipeline::octets(uint32_t threads, const MeterOptions& meter) {
   constexpr size_t kSlice = Slice::kPacketsMax * sizeof(Packet) + Slice::kChunksMax * kChunkOctets;
-  return threads * (Lane::kDeltas * Delta::octets(meter) + kSlice) + 2 * kChunkOctets;
+  constexpr size_t kReader = 2 * kChunkOctets + ReadAhead::kOctets;
+  return threads * (Lane::kDeltas * Delta::octets(meter) + kSlice) + kReader;
 }
 
 void FilePipeline::run() {
