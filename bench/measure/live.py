@@ -50,7 +50,7 @@ class LiveRounds:
         return Row(WHAT, contestant.name, nanoseconds(statistics.median(figure.cpu_ns for figure in figures)),
                    times(self.ratio(contestant, REFERENCE)),
                    memory="%.0f" % max(figure.anonymous_mib for figure in figures),
-                   remark=", ".join(filter(None, (loss, "%.2f Mpps" % (pace / 1e6), figures[-1].remark))))
+                   remark=", ".join(filter(None, (loss, "%.2f Mpps" % (pace / 1e6), *(each.remark for each in figures)))))
 
 
 def compare(settings, table):
