@@ -22,24 +22,25 @@ size_t page_octets() {
 // last (release) and read first (acquire), so that the handler sees all of a window or nothing.
 struct Place {
   std::atomic<bool> taken{false};
-  std::atomic<uintptr_t> begin{0};
+  std::atomic<uint8_t*> begin{nullptr};
   std::atomic<size_t> octets{0};
   std::atomic<std::atomic<bool>*> shrank{nullptr};
 };
-static_assert(std::atomic<uintptr_t>::is_always_lock_free);  // else no signal handler may look
+static_assert(std::atomic<uint8_t*>::is_always_lock_free);  // else no signal handler may look
 
 // All windows there are: a few for each meter. A process has one SIGBUS, and so one list.
 constexpr size_t kPlaces = 1024;
 std::array<Place, kPlaces> places;
 
 // Puts zeros from the page of `at` to the end of the window. Only what a signal handler may call.
-bool patch(const Place& place, uintptr_t at) {
+bool patch(const Place& place, const void* at) {
   const size_t octets = place.octets.load(std::memory_order_acquire);
-  const uintptr_t begin = place.begin.load(std::memory_order_relaxed);
-  if (octets == 0 || at < begin || at - begin >= octets) return false;
-  const uintptr_t page = at - (at - begin) % page_octets();
-  void* const wanted = reinterpret_cast<void*>(page);
-  if (::mmap(wanted, begin + octets - page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+  uint8_t* const begin = place.begin.load(std::memory_order_relaxed);
+  // In front of the window it wraps around.
+  const auto offset = reinterpret_cast<uintptr_t>(at) - reinterpret_cast<uintptr_t>(begin);
+  if (offset >= octets) return false;
+  const size_t page = offset - offset % page_octets();
+  if (::mmap(begin + page, octets - page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
              0) == MAP_FAILED)
     return false;
   place.shrank.load(std::memory_order_relaxed)->store(true, std::memory_order_relaxed);
@@ -48,9 +49,8 @@ bool patch(const Place& place, uintptr_t at) {
 
 // Behind an access that is none of ours the default action meets the same access again.
 void on_bus_error(int /*signal*/, siginfo_t* info, void* /*context*/) {
-  const auto at = reinterpret_cast<uintptr_t>(info->si_addr);
   for (const Place& place : places)
-    if (patch(place, at)) return;
+    if (patch(place, info->si_addr)) return;
   std::signal(SIGBUS, SIG_DFL);
 }
 
@@ -76,7 +76,7 @@ class MappedMemory {
  public:
   MappedMemory(void* begin, size_t octets, Place& place, std::shared_ptr<std::atomic<bool>> shrank)
       : begin_(begin), octets_(octets), place_(place), shrank_(std::move(shrank)) {
-    place_.begin.store(reinterpret_cast<uintptr_t>(begin), std::memory_order_relaxed);
+    place_.begin.store(static_cast<uint8_t*>(begin), std::memory_order_relaxed);
     place_.shrank.store(shrank_.get(), std::memory_order_relaxed);
     place_.octets.store(octets, std::memory_order_release);
   }

@@ -106,7 +106,8 @@ void FilePipeline::count_slice(const Slice& slice, Meter& meter, Lane& lane, Del
       push(lane.full, Handover{.delta = delta});
       delta = lane.empty.pop();
     }
-    const size_t now = std::min<size_t>(left.size(), delta->room() / Meter::kBatch * Meter::kBatch);
+    const uint32_t room = delta->room() - delta->room() % Meter::kBatch;
+    const size_t now = std::min<size_t>(left.size(), room);
     meter.count(left.first(now), *delta);
     left = left.subspan(now);
   }
