@@ -1,8 +1,9 @@
 # A thin front door to the CMake presets and scripts/. `make help` lists the doors.
 PREFIX ?= /usr/local
 DESTDIR ?=
+BENCH_FLAGS ?=
 
-.PHONY: all test asan tsan bench soak fuzz coverage format format-check tidy deps install clean help
+.PHONY: all test asan tsan bench instructions soak fuzz coverage format format-check tidy deps install clean help
 
 all: ## build clerk and the benchmarks into build/release/bin (the default)
 	@scripts/install_dependencies run
@@ -19,10 +20,14 @@ tsan: ## the tests under the thread sanitizer
 	@scripts/install_dependencies test
 	@scripts/build_and_test tsan
 
-bench: ## measure the release build
+bench: ## measure the release build beside its peers: one table, kept in bench/RESULTS.md; BENCH_FLAGS as bench/run --help says
 	@scripts/install_dependencies bench
 	@scripts/build release programs
-	@bench/run
+	@bench/run $(BENCH_FLAGS)
+
+instructions: ## fail when the release build runs 5 % more instructions a packet than bench/instructions.json says
+	@scripts/install_dependencies lint
+	@scripts/instructions
 
 soak: ## live capture of the release build under load, for SOAK_SECONDS (600) at SOAK_RATE packets a second
 	@scripts/install_dependencies test

@@ -4,6 +4,7 @@ option(CLERK_COVERAGE "Count executed lines for gcovr" OFF)
 option(CLERK_FUZZ "Build the libFuzzer executables instead of the tests" OFF)
 option(CLERK_LTO "Optimise across files when linking" OFF)
 option(CLERK_CCACHE "Compile through ccache when it is installed" ON)
+option(CLERK_PRECOMPILE "Read the headers of the libraries once for all files" OFF)
 set(CLERK_SANITIZE "" CACHE STRING "Sanitizers, as in -fsanitize=LIST")
 
 add_compile_options(
@@ -45,7 +46,8 @@ set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ${CLERK_LTO})
 
 find_program(CLERK_CCACHE_PROGRAM ccache)
 if(CLERK_CCACHE AND CLERK_CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CLERK_CCACHE_PROGRAM})
+  # ccache takes precompiled headers only from who promises that none depends on the time or on macros of its users.
+  set(CMAKE_CXX_COMPILER_LAUNCHER env CCACHE_SLOPPINESS=pch_defines,time_macros ${CLERK_CCACHE_PROGRAM})
 endif()
 find_program(CLERK_MOLD_PROGRAM mold)
 if(CLERK_MOLD_PROGRAM)

@@ -7,13 +7,16 @@
 #   main.cc      the executable NAME
 #   other *.cc   the static library clerk_NAME (an INTERFACE library when there are none)
 #
-#   clerk_stage(NAME [DEPENDS earlier stages] [LIBRARIES imported targets])
+#   clerk_stage(NAME [STANDALONE] [DEPENDS earlier stages] [LIBRARIES imported targets])
+#
+# Without base, a stage stands alone: what is precompiled for the others is not for it.
 
 include(GoogleTest)
+include(cmake/precompile.cmake)
 set_property(GLOBAL PROPERTY CLERK_STAGES "")
 
 function(clerk_stage name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "DEPENDS;LIBRARIES")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "STANDALONE" "" "DEPENDS;LIBRARIES")
   foreach(earlier IN LISTS arg_DEPENDS)
     if(NOT TARGET clerk_${earlier})
       message(FATAL_ERROR "Stage ${name} depends on ${earlier}, which is no earlier stage.")
@@ -23,6 +26,10 @@ function(clerk_stage name)
   set_property(GLOBAL APPEND PROPERTY CLERK_STAGES ${name})
   clerk_folder(${name} src/${name} LIBRARIES ${arg_LIBRARIES} Threads::Threads
                TEST_LIBRARIES clerk_testing clerk_${name})
+  if(NOT arg_STANDALONE)
+    clerk_precompile(clerk_${name} clerk_base)
+    clerk_precompile(${name} clerk_base)
+  endif()
 endfunction()
 
 # The helpers of the tests: clerk_testing stands on base alone, so that every stage can use it;
@@ -33,6 +40,7 @@ function(clerk_testing directory)
     list(APPEND libraries GTest::gtest GTest::gmock PkgConfig::maxminddb)
   endif()
   clerk_folder(testing ${directory} LIBRARIES ${libraries} TEST_LIBRARIES clerk_testing clerk_sink)
+  clerk_precompile(clerk_testing clerk_testing)
 endfunction()
 
 function(clerk_folder name directory)
@@ -84,6 +92,7 @@ endfunction()
 function(clerk_unit_tests name sources libraries)
   add_executable(${name}_test ${sources})
   target_link_libraries(${name}_test PRIVATE ${libraries} GTest::gmock GTest::gtest GTest::gtest_main)
+  clerk_precompile(${name}_test clerk_testing)
   gtest_discover_tests(${name}_test
     DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 TEST_PREFIX ${name}.
     PROPERTIES LABELS unit TIMEOUT 120)
@@ -92,6 +101,7 @@ endfunction()
 function(clerk_benchmarks name sources libraries)
   add_executable(${name}_bench ${sources})
   target_link_libraries(${name}_bench PRIVATE ${libraries} benchmark::benchmark benchmark::benchmark_main)
+  clerk_precompile(${name}_bench clerk_testing)
   add_test(NAME ${name}_bench COMMAND ${name}_bench --benchmark_min_time=0.001)
   set_tests_properties(${name}_bench PROPERTIES LABELS bench TIMEOUT 120)
 endfunction()
@@ -106,8 +116,12 @@ function(clerk_fuzzer source libraries)
     target_link_options(${target} PRIVATE -fsanitize=fuzzer)
     add_test(NAME ${target} COMMAND ${target} -runs=2000 -seed=1)
   else()
-    add_executable(${target} ${source} ${PROJECT_SOURCE_DIR}/cmake/replay_corpus.cc)
-    target_link_libraries(${target} PRIVATE ${libraries})
+    if(NOT TARGET clerk_replay_corpus)
+      add_library(clerk_replay_corpus OBJECT ${PROJECT_SOURCE_DIR}/cmake/replay_corpus.cc)
+    endif()
+    add_executable(${target} ${source})
+    target_link_libraries(${target} PRIVATE ${libraries} clerk_replay_corpus)
+    clerk_precompile(${target} clerk_testing)
     add_test(NAME ${target} COMMAND ${target} ${corpus})
   endif()
   set_tests_properties(${target} PROPERTIES LABELS fuzz TIMEOUT 120)

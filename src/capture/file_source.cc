@@ -103,7 +103,7 @@ inline bool FileSource::next_packet() {
     if (status == ReadStatus::Broken && !stop_.requested()) {
       close_broken(file_->error());
     } else {
-      file_.reset();
+      close_file();
     }
   }
 }
@@ -141,6 +141,18 @@ bool FileSource::open_next_file() {
     if (!stop_.requested()) errors_.push_back(std::move(opened).error());
   }
   return false;
+}
+
+void FileSource::close_file() {
+  if (auto shrank = file_->shrank_flag()) read_files_.push_back({file_->path(), std::move(shrank)});
+  file_.reset();
+}
+
+std::vector<Error> FileSource::errors() const {
+  std::vector<Error> errors = errors_;
+  for (const auto& [path, shrank] : read_files_)
+    if (shrank->load(std::memory_order_relaxed)) errors.push_back(CaptureFile::shrank_error(path));
+  return errors;
 }
 
 void FileSource::close_broken(Error error) {

@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "base/check.h"
+#include "capture/read_ahead.h"
 
 namespace clerk {
 namespace {
@@ -42,7 +43,8 @@ FilePipeline::FilePipeline(FileSource& source, Ledger& ledger, const KeyedHash& 
 
 size_t FilePipeline::octets(uint32_t threads, const MeterOptions& meter) {
   constexpr size_t kSlice = Slice::kPacketsMax * sizeof(Packet) + Slice::kChunksMax * kChunkOctets;
-  return threads * (Lane::kDeltas * Delta::octets(meter) + kSlice) + 2 * kChunkOctets;
+  constexpr size_t kReader = 2 * kChunkOctets + ReadAhead::kOctets;
+  return threads * (Lane::kDeltas * Delta::octets(meter) + kSlice) + kReader;
 }
 
 void FilePipeline::run() {
@@ -99,14 +101,15 @@ void FilePipeline::pass_token_to(size_t lane_number) {
 void FilePipeline::count_slice(const Slice& slice, Meter& meter, Lane& lane, Delta*& delta) {
   std::span<const Packet> left = slice.packets;
   while (!left.empty()) {
-    if (!delta->has_room_for(Meter::kBatchMax)) {
+    if (delta->room() < Meter::kBatch) {
       delta->second = slice.second;
       push(lane.full, Handover{.delta = delta});
       delta = lane.empty.pop();
     }
-    const size_t batch = std::min<size_t>(left.size(), Meter::kBatchMax);
-    meter.count(left.first(batch), *delta);
-    left = left.subspan(batch);
+    const uint32_t room = delta->room() - delta->room() % Meter::kBatch;
+    const size_t now = std::min<size_t>(left.size(), room);
+    meter.count(left.first(now), *delta);
+    left = left.subspan(now);
   }
   delta->second = slice.second;
   delta->counts.filtered += slice.packets_filtered;
