@@ -100,7 +100,8 @@ def run_on(path):
     name = str(path.relative_to(CAPTURES / "pcaps"))
     truth = json.loads((CAPTURES / "truth" / (name + ".truth.json")).read_text())
     try:
-        one, several = (subprocess.run(clerk_runner.command("--read", path, "--threads", threads),
+        one, several = (subprocess.run(clerk_runner.command("--read", path, "--threads", threads,
+                                                            "--ledger_threads", threads),
                                        capture_output=True, timeout=TIMEOUT_S) for threads in (1, THREADS))
     except subprocess.TimeoutExpired:
         return Outcome(name, truth, None, "", "still running after %d s" % TIMEOUT_S, False)

@@ -1,5 +1,8 @@
 """The same capture and options give the same bytes, at any number of threads and every time.
 
+Whether the ledger has one thread or several plays a part only where more flows come than may be held: several make room
+behind all that a slice brought.
+
 The trace has all that could make threads disagree: fragments of one datagram in different slices and in any order,
 timestamps out of order, a second file that is older than the first, and more flows than may be held.
 """
@@ -17,12 +20,15 @@ from flow_model import SECOND
 
 THREADS_AND_REPEATS = [1, 1, 2, 2, 4, 4]
 
-VARIANTS = {
+VARIANTS_WITH_ROOM = {
     "defaults": [],
     "short timeouts": ["--active-timeout", 5, "--idle-timeout", 2.5],
+}
+VARIANTS_WITHOUT_ROOM = {
     "few flows held": ["--flows_max", 300],
     "few flows held and short timeouts": ["--flows_max", 64, "--active-timeout", 3, "--idle-timeout", 1],
 }
+VARIANTS = VARIANTS_WITH_ROOM | VARIANTS_WITHOUT_ROOM
 
 
 def scattered_fragments(chance, count, seconds):
@@ -85,6 +91,18 @@ def test_one_two_and_four_threads_write_the_same_bytes_twice(tmp_path, inputs, o
     for threads, outputs in zip(THREADS_AND_REPEATS, runs):
         for sink, content in outputs.items():
             assert content == reference[sink], "%s with %d threads" % (sink, threads)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_any_number_of_threads_of_the_ledger_writes_the_same_bytes(tmp_path, inputs, variant):
+    one_or_more = [1] if variant in VARIANTS_WITH_ROOM else []
+    runs = {(threads, ledger_threads): outputs_of_all_sinks(
+                tmp_path, inputs, threads, [*VARIANTS[variant], "--ledger_threads", ledger_threads])
+            for threads, ledger_threads in [*zip(one_or_more, one_or_more), (1, 2), (2, 2), (1, 3), (4, 3)]}
+    reference = next(iter(runs.values()))
+    for numbers, outputs in runs.items():
+        for sink, content in outputs.items():
+            assert content == reference[sink], "%s with %s threads and threads of the ledger" % (sink, numbers)
 
 
 def test_more_threads_than_slices_are_no_trouble(tmp_path):

@@ -76,6 +76,8 @@ TEST(ExplainOptions, OnlyFilesAreExplainedAndByOneThread) {
   EXPECT_THAT(explain_error({"--explain", "*>*"}), HasSubstr("nothing to read"));
   EXPECT_THAT(explain_error({"--read=x.pcap", "--explain", "*>*", "--threads", "2"}),
               HasSubstr("--explain and --threads 2: packets are explained by one thread"));
+  EXPECT_THAT(explain_error({"--read=x.pcap", "--explain", "*>*", "--ledger_threads", "2"}),
+              HasSubstr("--explain and --ledger_threads 2: packets are explained by one thread"));
   EXPECT_EQ(explained_options({"--threads", "1"}).threads, 1U);
 }
 

@@ -25,14 +25,15 @@ struct Outcome {
   LedgerCounts counts;
 };
 
-// What comes out of these files at this number of threads.
-Outcome run(const std::vector<std::string>& paths, uint32_t threads, uint32_t flows_max = 100'000) {
+// What comes out of these files at these numbers of threads.
+Outcome run(const std::vector<std::string>& paths, uint32_t threads, uint32_t flows_max = 100'000,
+            uint32_t ledger_threads = 1) {
   const StopRequest stop = StopRequest::create().value();
   const auto source =
       FileSource::open(paths, PacketFilter::create("").value(), kIdle, stop).value();
   const KeyedHash hash;
   Outcome outcome;
-  Ledger ledger({flows_max, {kIdle, kActive}}, hash,
+  Ledger ledger({flows_max, {kIdle, kActive}, ledger_threads}, hash,
                 {.records =
                      [&](std::span<const FlowRecord> records, uint32_t second) {
                        for (const FlowRecord& record : records)
@@ -51,18 +52,22 @@ void expect_conservation(const LedgerCounts& counts, uint64_t packets) {
   EXPECT_EQ(counts.octets_exported, counts.packets.octets_metered);
 }
 
+void expect_same(const Outcome& many, const Outcome& one) {
+  EXPECT_EQ(many.records, one.records);
+  EXPECT_EQ(many.ticks, one.ticks);
+  expect_conservation(many.counts, one.counts.packets.received);
+  EXPECT_EQ(many.counts.clock_jumps, one.counts.clock_jumps);
+  EXPECT_EQ(many.counts.clock_restarts, one.counts.clock_restarts);
+}
+
 void expect_same_at_any_number_of_threads(const std::vector<std::string>& paths, uint64_t packets,
                                           uint32_t flows_max = 100'000) {
   const Outcome one = run(paths, 1, flows_max);
   expect_conservation(one.counts, packets);
   EXPECT_FALSE(one.records.empty());
   for (const uint32_t threads : {2U, 4U}) {
-    const Outcome many = run(paths, threads, flows_max);
-    EXPECT_EQ(many.records, one.records) << threads << " threads";
-    EXPECT_EQ(many.ticks, one.ticks);
-    expect_conservation(many.counts, packets);
-    EXPECT_EQ(many.counts.clock_jumps, one.counts.clock_jumps);
-    EXPECT_EQ(many.counts.clock_restarts, one.counts.clock_restarts);
+    SCOPED_TRACE(threads);
+    expect_same(run(paths, threads, flows_max), one);
   }
 }
 
@@ -98,6 +103,16 @@ class PipelineTest : public ::testing::Test {
 TEST_F(PipelineTest, GivesTheSameRecordsAtAnyNumberOfThreads) {
   const auto packets = random_packets(30'000);
   expect_same_at_any_number_of_threads({write("a.pcap", packets)}, packets.size());
+}
+
+TEST_F(PipelineTest, GivesTheSameRecordsAtAnyNumberOfThreadsOfTheLedger) {
+  const auto packets = random_packets(30'000);
+  const std::vector<std::string> paths{write("a.pcap", packets)};
+  const Outcome one = run(paths, 1);
+  for (const uint32_t ledger_threads : {2U, 3U}) {
+    SCOPED_TRACE(ledger_threads);
+    expect_same(run(paths, 2, 100'000, ledger_threads), one);
+  }
 }
 
 TEST_F(PipelineTest, GivesTheSameRecordsAlsoWhenTheLedgerIsFull) {

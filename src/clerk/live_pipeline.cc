@@ -1,8 +1,10 @@
 #include "clerk/live_pipeline.h"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -48,6 +50,14 @@ class StopAtExit {
   StopRequest& stop_;
 };
 
+// More threads help only where there are CPUs for them, beside that of the ledger's own.
+std::string way_out_of_lateness(uint32_t ledger_threads) {
+  const uint32_t more = 2 * ledger_threads;
+  if (more <= Ledger::kThreadsMax && more < std::thread::hardware_concurrency())
+    return fmt::format("--ledger_threads {} divides its work", more);
+  return "this machine has no CPUs for more --ledger_threads; --filter leaves less to do";
+}
+
 void push(auto& queue, auto value) {
   const bool pushed = queue.try_push(value);
   CHECK(pushed);  // the queues have room for every delta there is
@@ -75,7 +85,8 @@ class LivePipeline::Capture {
       hand_over_when_due();
     }
     take_source_counts();
-    push(lane_.full, Handover{.delta = delta_, .second = second_, .last = true});
+    push(lane_.full,
+         Handover{.delta = delta_, .second = second_, .last = true, .is_late = is_late_});
   }
 
  private:
@@ -140,8 +151,12 @@ class LivePipeline::Capture {
   // False when there is no empty delta to go on with.
   bool hand_over() {
     Delta* next = nullptr;
-    if (!lane_.empty.try_pop(next)) return false;
-    push(lane_.full, Handover{.delta = delta_, .second = second_});
+    if (!lane_.empty.try_pop(next)) {
+      is_late_ = true;
+      return false;
+    }
+    push(lane_.full,
+         Handover{.delta = delta_, .second = second_, .is_late = std::exchange(is_late_, false)});
     delta_ = next;
     return true;
   }
@@ -152,7 +167,8 @@ class LivePipeline::Capture {
   Lane& lane_;
   Meter meter_;
   Delta* delta_ = nullptr;
-  uint32_t second_ = 0;  // of the last hand-over that was due
+  uint32_t second_ = 0;   // of the last hand-over that was due
+  bool is_late_ = false;  // with the next one
   std::array<Packet, Meter::kBatch> batch_;
   uint64_t newest_ns_ = 0;
   bool drained_ = false;
@@ -224,11 +240,21 @@ bool LivePipeline::merge_all() {
 
 void LivePipeline::merge(Lane& lane, const Handover& handover) {
   handover.delta->second = clock_.second();
+  if (handover.is_late) note_late(*handover.delta);
   ledger_.merge(*handover.delta);
   handover.delta->clear();
   push(lane.empty, handover.delta);
   lane.second = handover.second;
   lane.ended = handover.last;
+}
+
+void LivePipeline::note_late(const Delta& delta) {
+  packets_ignored_ += delta.counts.ignored[std::to_underlying(Stop::LackOfResources)];
+  if (!lateness_.allow(steady_clock::now())) return;
+  spdlog::warn(
+      "the ledger does not keep up: a meter had no empty table to go on with, and {} packets of "
+      "new flows were ignored for lack of resources; {}",
+      std::exchange(packets_ignored_, 0), way_out_of_lateness(ledger_.threads()));
 }
 
 void LivePipeline::advance_clock() {

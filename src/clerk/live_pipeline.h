@@ -6,7 +6,7 @@
 // The wall clock ticks. Behind each of its seconds every meter hands its delta over, with or
 // without packets; when all have, or patience with one is over, the ledger takes the tick. A meter
 // never waits for the ledger: with no empty delta at hand it goes on counting, and once its table
-// is full packets of new flows are counted as ignored for lack of resources.
+// is full packets of new flows are counted as ignored for lack of resources. The log tells of it.
 //
 // Hand-over and tick come a little behind the second, so that all packets of a second are counted
 // when its tick is taken, also those that lay in a block which the kernel still filled.
@@ -20,6 +20,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/log.h"
 #include "base/spsc_queue.h"
 #include "base/stop_request.h"
 #include "base/tick_clock.h"
@@ -64,8 +65,9 @@ class LivePipeline {
   // A delta on its way to the ledger.
   struct Handover {
     Delta* delta = nullptr;
-    uint32_t second = 0;  // all packets before this second of the wall clock are in it or behind
-    bool last = false;    // the meter has ended
+    uint32_t second = 0;   // all packets before this second of the wall clock are in it or behind
+    bool last = false;     // the meter has ended
+    bool is_late = false;  // the meter went on with it for want of an empty one
   };
 
   // A source with its meter and deltas. The ledger's thread uses the members below the queues.
@@ -90,6 +92,7 @@ class LivePipeline {
   void pin(size_t lane) const;
   bool merge_all();
   void merge(Lane& lane, const Handover& handover);
+  void note_late(const Delta& delta);
   void advance_clock();
   [[nodiscard]] bool all_reached(uint32_t second) const;
   [[nodiscard]] bool all_ended() const;
@@ -102,6 +105,8 @@ class LivePipeline {
   TickClock clock_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::optional<std::chrono::steady_clock::time_point> waiting_since_;  // for the meters
+  LogLimiter lateness_;
+  uint64_t packets_ignored_ = 0;       // for want of room, and not yet told
   std::atomic_flag warned_of_filter_;  // relaxed: it guards no other data
 };
 

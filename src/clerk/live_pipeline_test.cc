@@ -1,8 +1,15 @@
 #include "clerk/live_pipeline.h"
 
+#include <gmock/gmock.h>
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <array>
 #include <map>
+#include <memory>
+#include <sstream>
+#include <string>
 #include <tuple>
 #include <utility>
 
@@ -12,8 +19,28 @@ namespace clerk {
 namespace {
 
 using std::chrono::milliseconds;
+using ::testing::HasSubstr;
 
 constexpr uint8_t kFin = 0x11;
+
+// What is logged while it lives.
+class HeardLog {
+ public:
+  HeardLog() {
+    const auto sink = std::make_shared<spdlog::sinks::ostream_sink_mt>(text_);
+    spdlog::set_default_logger(std::make_shared<spdlog::logger>("heard", sink));
+  }
+  HeardLog(const HeardLog&) = delete;
+  HeardLog& operator=(const HeardLog&) = delete;
+  ~HeardLog() { spdlog::set_default_logger(before_); }
+
+  // Once nobody logs any more.
+  [[nodiscard]] std::string text() const { return text_.str(); }
+
+ private:
+  std::ostringstream text_;
+  std::shared_ptr<spdlog::logger> before_ = spdlog::default_logger();
+};
 
 TEST_F(LivePipelineTest, OneFlowSeenByTwoSourcesIsOneRecord) {
   start(2);
@@ -234,6 +261,7 @@ TEST_F(LivePipelineTest, WhatABrokenBlockLostIsMalformedWhateverTheFilter) {
 }
 
 TEST_F(LivePipelineTest, ALedgerThatStandsStillCostsNewFlowsAndNoKnownOnes) {
+  const HeardLog log;
   std::atomic<bool> is_to_stand = false;
   std::atomic<bool> stands = false;
   between_merges_ = [&] {
@@ -266,6 +294,8 @@ TEST_F(LivePipelineTest, ALedgerThatStandsStillCostsNewFlowsAndNoKnownOnes) {
   const auto records = released();
   EXPECT_TRUE(std::ranges::any_of(records,
                                   [](const Released& each) { return each.record.packets == 101; }));
+  EXPECT_THAT(log.text(), HasSubstr("the ledger does not keep up"));
+  EXPECT_THAT(log.text(), HasSubstr("--ledger_threads"));
 }
 
 TEST_F(LivePipelineTest, AStopBehindASmallStepBackOfTheClockLosesNothing) {

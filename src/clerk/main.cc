@@ -174,7 +174,9 @@ void count_files(const Options& options, FileSource& source, Ledger& ledger, con
 }
 
 LedgerOptions ledger_options(const Options& options) {
-  return {options.flows_max, {options.idle_timeout_ns, options.active_timeout_ns}};
+  return {.flows_max = options.flows_max,
+          .timeouts = {options.idle_timeout_ns, options.active_timeout_ns},
+          .threads = options.ledger_threads};
 }
 
 Result<int> read_files(const Options& options) {
@@ -314,8 +316,10 @@ int main(int argc, char** argv) {
         options.flows_max);
   } catch (const std::system_error& error) {
     spdlog::error(
-        "a thread cannot be started: {}; fewer --threads ({} now), or a higher limit of tasks",
-        error.code().message(), options.threads);
+        "a thread cannot be started: {}; fewer --threads ({} now) or --ledger_threads ({} now), or "
+        "a "
+        "higher limit of tasks",
+        error.code().message(), options.threads, options.ledger_threads);
   }
   return kExitFailed;
 }

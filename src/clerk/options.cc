@@ -9,6 +9,7 @@
 #include "capture/packet_filter.h"
 #include "clerk/version.h"
 #include "command_line/flags.h"
+#include "flow/ledger.h"
 
 namespace clerk {
 namespace {
@@ -200,6 +201,14 @@ void add_flow_flags(CLI::App& app, Options& options, Raw& raw) {
       ->type_name("N")
       ->check(CLI::Range(1U, kFlowsMaxMax))
       ->default_val(kDefaultFlowsMax);
+  app.add_option(
+         "--ledger_threads", options.ledger_threads,
+         "threads that hold the flows, should one not keep up with those that count: the log\n"
+         "says so. The output is the same at any number; but once there are --flows_max\n"
+         "flows, several make room for all new ones of a second at a time")
+      ->type_name("N")
+      ->check(CLI::Range(1U, Ledger::kThreadsMax))
+      ->default_val(1);
   app.add_flag(
       "--non_ip", options.meter.non_ip,
       "meter packets without IP too, as flows of MAC addresses, VLAN id and EtherType, in a\n"
@@ -321,6 +330,9 @@ Result<void> finish_explain(const Raw& raw, Options& options) {
   if (options.live()) return fail("--explain: only with --read");
   if (raw.threads > 1)
     return fail("--explain and --threads {}: packets are explained by one thread", raw.threads);
+  if (options.ledger_threads > 1)
+    return fail("--explain and --ledger_threads {}: packets are explained by one thread",
+                options.ledger_threads);
   for (const Destination& destination : options.collectors) {
     if (destination.kind != DestinationKind::Udp && destination.path == "-")
       return fail("--explain and --collector {}: both write to stdout; name a file for the flows",

@@ -36,6 +36,7 @@ struct Options {
   uint64_t idle_timeout_ns = 0;
   uint64_t active_timeout_ns = 0;
   uint32_t flows_max = 0;
+  uint32_t ledger_threads = 1;
   std::string decapsulate;  // as written; what it means is in `meter`
   MeterOptions meter;
   uint32_t observation_domain = 0;

@@ -55,6 +55,7 @@ TEST(Options, HaveTheDefaultsOfTheDesign) {
   EXPECT_EQ(options.active_timeout_ns, 60'000'000'000U);
   EXPECT_EQ(options.idle_timeout_ns, 30'000'000'000U);
   EXPECT_EQ(options.flows_max, 4194304U);
+  EXPECT_EQ(options.ledger_threads, 1U);
   EXPECT_FALSE(options.meter.non_ip);
   EXPECT_EQ(options.observation_domain, 1U);
   EXPECT_EQ(options.udp_pace.records_per_second, 100'000U);
@@ -78,6 +79,8 @@ TEST(Options, TakeEveryFlag) {
                                       "1",
                                       "--flows_max",
                                       "1000",
+                                      "--ledger_threads",
+                                      "3",
                                       "--observation_domain",
                                       "4294967295",
                                       "--udp_records_per_second",
@@ -94,6 +97,7 @@ TEST(Options, TakeEveryFlag) {
   EXPECT_EQ(options.active_timeout_ns, 10'500'000'000U);
   EXPECT_EQ(options.idle_timeout_ns, 1'000'000'000U);
   EXPECT_EQ(options.flows_max, 1000U);
+  EXPECT_EQ(options.ledger_threads, 3U);
   EXPECT_EQ(options.observation_domain, 4294967295U);
   EXPECT_EQ(options.udp_pace.records_per_second, 0U);
   EXPECT_EQ(options.udp_pace.kind, RecordPace::Kind::Limit);
@@ -148,6 +152,8 @@ TEST(Options, ValuesOutsideTheirRangeAreRefusedByTheNameOfTheFlag) {
                                              {"--flows_max", "0"},
                                              {"--flows_max", "1073741825"},
                                              {"--flows_max", "4294967297"},
+                                             {"--ledger_threads", "0"},
+                                             {"--ledger_threads", "17"},
                                              {"--observation_domain", "-1"},
                                              {"--observation_domain", "4294967296"},
                                              {"--udp_records_per_second", "-1"},
@@ -167,6 +173,7 @@ TEST(Options, ValuesAtTheEndsOfTheirRangeAreTaken) {
   EXPECT_EQ(options_of({"--threads", "64"}).threads, 64U);
   EXPECT_EQ(options_of({"--flows_max", "1"}).flows_max, 1U);
   EXPECT_EQ(options_of({"--flows_max", "1073741824"}).flows_max, 1U << 30);
+  EXPECT_EQ(options_of({"--ledger_threads", "16"}).ledger_threads, 16U);
   EXPECT_EQ(options_of({"--observation_domain", "0"}).observation_domain, 0U);
   EXPECT_EQ(options_of({"--idle_timeout", "86400"}).idle_timeout_ns, 86'400'000'000'000U);
 }

@@ -200,23 +200,30 @@ std::string asn_memory(std::string_view before, size_t octets) {
   return memory_of(before, octets, "AS numbers");
 }
 
+// "4194304 flows", and on how many threads where there are several.
+std::string flows_of(const Options& options) {
+  return options.ledger_threads == 1
+             ? fmt::format("{} flows", options.flows_max)
+             : fmt::format("{} flows on {} threads", options.flows_max, options.ledger_threads);
+}
+
 std::string describe_file_memory(const Options& options, size_t asn_octets) {
-  const size_t flows = Ledger::octets(options.flows_max);
+  const size_t flows = Ledger::octets(options.flows_max, options.ledger_threads);
   const size_t meters = FilePipeline::octets(options.threads, options.meter);
   const size_t explained = options.explain ? ExplainedPackets::kOctetsMax : 0;
   const bool may_be_zstd = std::ranges::any_of(
       options.read, [](const std::string& path) { return path == "-" || path.ends_with(".zst"); });
   const std::string_view zstd =
       may_be_zstd ? "; zstd input adds its window, 8 MiB, or 128 with --long" : "";
-  return fmt::format(
-      "memory: at most {:.0f} MiB, {:.0f} for {} flows{}{} and {:.0f} for {} meter{}{}",
-      mebibytes(flows + meters + explained + asn_octets), mebibytes(flows), options.flows_max,
-      asn_memory(", ", asn_octets), memory_of(", ", explained, "explanations"), mebibytes(meters),
-      options.threads, options.threads == 1 ? "" : "s", zstd);
+  return fmt::format("memory: at most {:.0f} MiB, {:.0f} for {}{}{} and {:.0f} for {} meter{}{}",
+                     mebibytes(flows + meters + explained + asn_octets), mebibytes(flows),
+                     flows_of(options), asn_memory(", ", asn_octets),
+                     memory_of(", ", explained, "explanations"), mebibytes(meters), options.threads,
+                     options.threads == 1 ? "" : "s", zstd);
 }
 
 std::string describe_live_memory(const Options& options, size_t asn_octets, size_t socket_meters) {
-  const size_t flows = Ledger::octets(options.flows_max);
+  const size_t flows = Ledger::octets(options.flows_max, options.ledger_threads);
   const size_t own_rings = options.interfaces.size() * options.threads;
   const size_t sources = own_rings + socket_meters;
   const size_t meters = LivePipeline::octets(sources, options.meter);
@@ -224,9 +231,9 @@ std::string describe_live_memory(const Options& options, size_t asn_octets, size
   const size_t records = queued_records_max(options) * options.collectors.size();
   const size_t queue = records * sizeof(FlowRecord);
   return fmt::format(
-      "memory: at most {:.0f} MiB: {:.0f} for {} flows, {:.0f} for records on their way to "
+      "memory: at most {:.0f} MiB: {:.0f} for {}, {:.0f} for records on their way to "
       "slow collectors,{} {:.0f} for {} meter{} and {:.0f} for their rings{}",
-      mebibytes(flows + queue + meters + rings + asn_octets), mebibytes(flows), options.flows_max,
+      mebibytes(flows + queue + meters + rings + asn_octets), mebibytes(flows), flows_of(options),
       mebibytes(queue), asn_memory(" ", asn_octets) + (asn_octets > 0 ? "," : ""),
       mebibytes(meters), sources, sources == 1 ? "" : "s", mebibytes(rings),
       socket_meters == 0 ? "" : "; the rings of testimony sockets are the daemon's");

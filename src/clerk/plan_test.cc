@@ -36,6 +36,8 @@ TEST(Plan, TellsTheMemoryOfFlowsAndMeters) {
   EXPECT_THAT(one, HasSubstr(" for 1 meter"));
   options.threads = 4;
   EXPECT_THAT(describe_memory(options, 0), HasSubstr(" for 4 meters"));
+  options.ledger_threads = 3;
+  EXPECT_THAT(describe_memory(options, 0), HasSubstr(" for 4194304 flows on 3 threads and "));
 }
 
 TEST(Plan, TellsTheMemoryOfALiveRun) {

@@ -69,6 +69,10 @@ class ExpiryWheel {
 
   void remove(uint32_t record) { buckets_.remove(record); }
 
+  [[nodiscard]] bool is_empty(uint32_t second) const {
+    return buckets_.front(second % bucket_count_) == IndexLists::kNone;
+  }
+
   // Takes a record out of the bucket of this tick, or kNone when it is empty. Records that turn out
   // to be due later are added again.
   uint32_t take(uint32_t second) {

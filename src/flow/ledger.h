@@ -2,29 +2,36 @@
 // each is reported and why, and releases it.
 //
 // What is held is what was not yet reported: a record leaves the ledger whenever it is released.
-// One thread. Memory is bounded by `flows_max`; when that many records are held, the one opened
-// first makes room. That is the order of first packets, but for fragments that had to wait for
-// their datagram's ports.
+// The ledger itself keeps the clock, gives fragments their flows and counts; the records are in a
+// shard, or in several, each on a thread of its own (`threads`), with the same output. Memory is
+// bounded by `flows_max`; when that many records are held, the one opened first makes room. That is
+// the order of first packets, but for fragments that had to wait for their datagram's ports. With
+// several threads room is made behind each delta, for all the flows that it brought.
+//
+// Its functions are for one thread, on which the output is called too.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
-#include <vector>
 
 #include "base/keyed_hash.h"
-#include "base/lazy_array.h"
 #include "flow/delta.h"
-#include "flow/flow_directory.h"
+#include "flow/delta_walk.h"
 #include "flow/flow_record.h"
 #include "flow/fragments.h"
-#include "flow/record_table.h"
+#include "flow/ledger_observer.h"
+#include "flow/ledger_shard.h"
+#include "flow/ledger_threads.h"
+#include "flow/packet_counts.h"
 
 namespace clerk {
 
 struct LedgerOptions {
   uint32_t flows_max;  // at least 1, below 2^31
   Timeouts timeouts;
+  uint32_t threads = 1;  // 1: the caller's; else that many more
 };
 
 struct LedgerCounts {
@@ -59,24 +66,16 @@ struct LedgerOutput {
   std::function<void(uint32_t second)> tick;
 };
 
-// Who wants to know which record each count ends up in: for people who ask, not for every run. A
-// count is named by the ordinal of its first packet (FlowCounters::ordinal). Record numbers are the
-// table's own, and used again once a record is released.
-struct LedgerObserver {
-  std::function<void(uint64_t ordinal, uint32_t record)> counted;
-  // It waits for its datagram's ports as part of an earlier count, whose ordinal stands for both
-  // from now on.
-  std::function<void(uint64_t ordinal, uint64_t earlier)> joined;
-  // Its datagram's first fragment never came: it is about to be counted with port 0.
-  std::function<void(uint64_t ordinal)> orphaned;
-  // LedgerOutput gets the records later, in the order in which they are released.
-  std::function<void(uint32_t record)> released;
-};
-
 class Ledger {
  public:
-  // The hash must be the meters'; it outlives the ledger.
+  // More would wait for the one thread that puts their records in order.
+  static constexpr uint32_t kThreadsMax = 16;
+
+  // The hash must be the meters'; it outlives the ledger. Throws std::system_error when threads
+  // cannot be started.
   Ledger(const LedgerOptions& options, const KeyedHash& hash, LedgerOutput output);
+  Ledger(const Ledger&) = delete;
+  Ledger& operator=(const Ledger&) = delete;
 
   // Adds what a meter counted. Deltas come in the order of their packets.
   void merge(const Delta& delta);
@@ -90,80 +89,56 @@ class Ledger {
   // The clock goes back: releases all that is held. The next delta sets the new clock.
   void restart();
 
-  // Tells of everything from now on. The observer outlives the ledger.
-  void tell(const LedgerObserver& observer) { observer_ = &observer; }
+  // Tells of everything from now on. The observer outlives the ledger, which has one thread.
+  void tell(const LedgerObserver& observer);
 
   void note_clock_jump() { ++counts_.clock_jumps; }
   [[nodiscard]] const LedgerCounts& counts() const { return counts_; }
-  [[nodiscard]] uint32_t flows_held() const { return records_.held(); }
+  [[nodiscard]] uint32_t flows_held() const { return threads_ ? threads_->held() : shard_->held(); }
+  // That share the work: 1 is the caller's.
+  [[nodiscard]] uint32_t threads() const { return threads_ ? threads_->size() : 1; }
 
-  // What a ledger of this size may occupy.
-  static size_t octets(uint32_t flows_max);
+  // What a ledger of this size and number of threads may occupy.
+  static size_t octets(uint32_t flows_max, uint32_t threads = 1);
 
  private:
-  struct Due {
-    uint64_t ordinal;
-    uint32_t record;
-    EndReason reason;
-  };
-
-  template <typename... Key>
-  void merge_in_order(const MeterTable<Key>&... tables);
+  void merge_here(const Delta& delta);
   template <typename Key>
-  void merge_entry(const MeterTable<Key>& table, uint32_t at);
+  void merge_next(TableCursor<Key>& cursor);
+  void merge_on_threads(const Delta& delta);
   template <typename Key>
-  void prefetch(const MeterTable<Key>& table, uint32_t entry) const;
+  void settle_fragments(const MeterTable<Key>& table);
   template <typename Key>
   void merge_fragments(const MeterEntry<Key>& entry);
   template <typename Key>
   void add_orphan(const WaitingFragments<Key>& fragments);
   template <typename Key>
-  void add(const Key& key, uint64_t hash, const FlowCounters& counters);
-  template <typename Key>
-  uint32_t add_to_record(const Key& key, uint64_t hash, const FlowCounters& counters);
-  template <typename Key>
-  uint32_t open(const Key& key, uint64_t hash, const FlowCounters& counters);
-  void grow_directory();
-  [[nodiscard]] uint64_t hash_of(uint32_t record) const;
-  [[nodiscard]] bool is_superseded(uint32_t record) const;
-  template <typename Key>
-  [[nodiscard]] FlowCounters counters_of(const MeterEntry<Key>& entry) const;
+  void add(const Key& key, const FlowCounters& counters);
   template <typename Key>
   DatagramTable<Key>& datagrams();
 
   void tick(uint32_t second);
   template <typename Key>
   void expire_datagrams(uint32_t second);
-  void add_due(uint32_t record, EndReason reason);
-  void collect_due(uint32_t second);
-  void judge(uint32_t record, uint32_t second);
-  void collect_all();
-  void evict_oldest();
-  void release_due();
-  void release_batch(std::span<const Due> batch);
-  void release(uint32_t record, EndReason reason, uint64_t hash);
-  template <typename Key>
-  void release_as(uint32_t record, EndReason reason, uint64_t hash);
-  void deliver();
+  ReleasedRecords output_of_records();
 
   [[nodiscard]] bool is_idle() const;
+  void take_counts();
   void check_conservation() const;
 
-  LedgerOptions options_;
-  const KeyedHash& hash_;
   LedgerOutput output_;
+  const KeyedHash& hash_;
   const LedgerObserver* observer_ = nullptr;  // mostly nobody
-  FlowDirectory directory_;
-  RecordTable records_;
   DatagramTable<Ipv4Key> ipv4_datagrams_;
   DatagramTable<Ipv6Key> ipv6_datagrams_;
-  uint32_t second_ = 0;          // of the clock
-  uint32_t next_mark_ = 1;       // the tick that is being taken, or the next one
-  uint64_t packets_before_ = 0;  // received before the delta that is being merged
-  LazyArray<Due> due_;           // the first due_count_ of them; never more than records are held
-  uint32_t due_count_ = 0;
-  std::vector<FlowRecord> batch_;
+  uint32_t second_ = 0;     // of the clock
+  uint32_t next_mark_ = 1;  // the tick that is being taken, or the next one
+  DeltaPlace place_;        // of the delta that is being merged
+  uint64_t position_ = 0;   // within it, of the entry whose fragments are being merged
   LedgerCounts counts_;
+  // One of the two: what is on the caller's thread costs nothing more for the other's being there.
+  std::unique_ptr<LedgerShard> shard_;
+  std::unique_ptr<LedgerThreads> threads_;
 };
 
 }  // namespace clerk

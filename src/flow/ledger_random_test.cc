@@ -118,9 +118,10 @@ class TrafficMaker {
   uint64_t now_ns_ = 1'700'000'000 * kSecond + 123'456'789;
 };
 
-LedgerOptions short_timeouts(uint32_t flows_max) {
+LedgerOptions short_timeouts(uint32_t flows_max, uint32_t threads = 1) {
   return {.flows_max = flows_max,
-          .timeouts = {.idle_ns = 3 * kSecond + kSecond / 4, .active_ns = 8 * kSecond + 1}};
+          .timeouts = {.idle_ns = 3 * kSecond + kSecond / 4, .active_ns = 8 * kSecond + 1},
+          .threads = threads};
 }
 
 void expect_same_records(const std::vector<Released>& got, const std::vector<Released>& wanted) {
@@ -157,6 +158,7 @@ class LedgerAndTwin : public ::testing::TestWithParam<uint64_t> {
  protected:
   static constexpr size_t kPackets = 4000;
   static constexpr uint32_t kPlenty = 4096;
+  static constexpr uint32_t kThreads = 3;
 
   [[nodiscard]] std::vector<DescribedPacket> make(const Traffic& traffic = {}) const {
     return TrafficMaker(traffic, GetParam()).make(kPackets);
@@ -177,6 +179,15 @@ TEST_P(LedgerAndTwin, AgreeHoweverTheSecondsAreCut) {
   expect_same_as_twin(short_timeouts(kPlenty), make(), [&] { return 1 + dice.below(7); });
 }
 
+TEST_P(LedgerAndTwin, AgreeOnSeveralThreads) {
+  expect_same_as_twin(short_timeouts(kPlenty, kThreads), make(), [] { return kWholeSecond; });
+}
+
+TEST_P(LedgerAndTwin, AgreeOnSeveralThreadsHoweverTheSecondsAreCut) {
+  Dice dice(GetParam());
+  expect_same_as_twin(short_timeouts(kPlenty, kThreads), make(), [&] { return 1 + dice.below(7); });
+}
+
 TEST_P(LedgerAndTwin, AgreeWithTheDefaultTimeouts) {
   expect_same_as_twin(test_options(), make(), [] { return kWholeSecond; });
 }
@@ -184,17 +195,35 @@ TEST_P(LedgerAndTwin, AgreeWithTheDefaultTimeouts) {
 TEST_P(LedgerAndTwin, AgreeOnWhatIsEvicted) {
   // Evictions lie between the packets of a second, so both sides take them one at a time.
   const Traffic traffic{.fragments = false};
-  for (const uint32_t flows_max : {1U, 2U, 7U, 12U})
-    expect_same_as_twin(short_timeouts(flows_max), make(traffic), [] { return size_t{1}; });
+  const auto packets = make(traffic);
+  for (const uint32_t flows_max : {1U, 2U, 7U, 12U}) {
+    for (const uint32_t threads : {1U, kThreads})
+      expect_same_as_twin(short_timeouts(flows_max, threads), packets, [] { return size_t{1}; });
+  }
+}
+
+TEST_P(LedgerAndTwin, EvictTheSameOnAnyNumberOfThreadsBeyondOne) {
+  const auto packets = make();
+  for (const uint32_t flows_max : {1U, 3U, 10U}) {
+    std::vector<std::vector<Released>> released;
+    for (const uint32_t threads : {2U, kThreads}) {
+      LedgerRun run(short_timeouts(flows_max, threads), [] { return kWholeSecond; });
+      run.take_all(packets);
+      released.push_back(run.ledger().take());
+    }
+    expect_same_records(released[0], released[1]);
+  }
 }
 
 TEST_P(LedgerAndTwin, LoseNothingToEvictionsHoweverTheSecondsAreCut) {
   const auto packets = make();
   Dice dice(GetParam());
   for (const uint32_t flows_max : {1U, 3U, 10U}) {
-    LedgerRun run(short_timeouts(flows_max), [&] { return 1 + dice.below(50); });
-    run.take_all(packets);
-    expect_conservation(run.ledger().counts(), packets.size());
+    for (const uint32_t threads : {1U, kThreads}) {
+      LedgerRun run(short_timeouts(flows_max, threads), [&] { return 1 + dice.below(50); });
+      run.take_all(packets);
+      expect_conservation(run.ledger().counts(), packets.size());
+    }
   }
 }
 

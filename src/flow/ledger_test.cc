@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <stdexcept>
 
 #include "flow/flow_test_support.h"
 
@@ -57,8 +58,18 @@ LedgerOptions options_of(uint32_t flows_max, double idle_seconds, double active_
           .timeouts = {.idle_ns = at(idle_seconds), .active_ns = at(active_seconds)}};
 }
 
-TEST(Ledger, ARecordTellsEverythingAboutItsPackets) {
-  TestLedger ledger;
+// The same at any number of threads.
+class LedgerOnThreads : public ::testing::TestWithParam<uint32_t> {
+ protected:
+  static LedgerOptions on_threads(LedgerOptions options = test_options()) {
+    options.threads = GetParam();
+    return options;
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Threads, LedgerOnThreads, ::testing::Values(1, 3));
+
+TEST_P(LedgerOnThreads, ARecordTellsEverythingAboutItsPackets) {
+  TestLedger ledger(on_threads());
   ledger.merge(kStart, {{.time_ns = at(1000.5),
                          .version = IpVersion::V6,
                          .source_host = 3,
@@ -99,8 +110,8 @@ TEST(Ledger, IcmpTypeAndCodeAreNoPort) {
   EXPECT_EQ(released[0].record.destination_port, 0);
 }
 
-TEST(Ledger, AFlowWithoutPacketsIsReportedAtTheIdleTimeout) {
-  TestLedger ledger;
+TEST_P(LedgerOnThreads, AFlowWithoutPacketsIsReportedAtTheIdleTimeout) {
+  TestLedger ledger(on_threads());
   ledger.merge(kStart, {udp(at(1000.25)), udp(at(1000.5))});
   ledger.ledger().advance_to(kStart + 30);
   EXPECT_THAT(brief(ledger.take()), IsEmpty());
@@ -108,15 +119,15 @@ TEST(Ledger, AFlowWithoutPacketsIsReportedAtTheIdleTimeout) {
   EXPECT_THAT(brief(ledger.take()), ElementsAre("at 1031: port 1000, 2 packets, reason 1"));
 }
 
-TEST(Ledger, AFlowWhoseIdleTimeoutEndsOnATickIsReportedAtIt) {
-  TestLedger ledger;
+TEST_P(LedgerOnThreads, AFlowWhoseIdleTimeoutEndsOnATickIsReportedAtIt) {
+  TestLedger ledger(on_threads());
   ledger.merge(kStart, {udp(at(1000))});
   ledger.ledger().advance_to(kStart + 30);
   EXPECT_THAT(brief(ledger.take()), ElementsAre("at 1030: port 1000, 1 packets, reason 1"));
 }
 
-TEST(Ledger, AFlowThatGoesOnIsReportedAtTheActiveTimeoutAndBeginsAnew) {
-  TestLedger ledger;
+TEST_P(LedgerOnThreads, AFlowThatGoesOnIsReportedAtTheActiveTimeoutAndBeginsAnew) {
+  TestLedger ledger(on_threads());
   for (uint32_t second = kStart; second < kStart + 90; ++second) {
     ledger.merge(second, {udp(second * kSecond)});
     ledger.ledger().advance_to(second + 1);
@@ -127,16 +138,16 @@ TEST(Ledger, AFlowThatGoesOnIsReportedAtTheActiveTimeoutAndBeginsAnew) {
   EXPECT_EQ(ledger.counts().flows_created, 2U);
 }
 
-TEST(Ledger, AFlowThatIsDueForBothTimeoutsIsReportedAsActive) {
-  TestLedger ledger(options_of(10, 30, 30));
+TEST_P(LedgerOnThreads, AFlowThatIsDueForBothTimeoutsIsReportedAsActive) {
+  TestLedger ledger(on_threads(options_of(10, 30, 30)));
   ledger.merge(kStart, {udp(at(1000))});
   ledger.ledger().advance_to(kStart + 30);
   EXPECT_THAT(brief(ledger.take()), ElementsAre("at 1030: port 1000, 1 packets, reason 2"));
 }
 
-TEST(Ledger, AnEndedFlowIsReportedTwoTicksBehindTheDeltaThatEndedIt) {
+TEST_P(LedgerOnThreads, AnEndedFlowIsReportedTwoTicksBehindTheDeltaThatEndedIt) {
   for (const uint8_t end : {kFin, kRst}) {
-    TestLedger ledger;
+    TestLedger ledger(on_threads());
     ledger.merge(kStart, {tcp(at(1000.5), kAck), tcp(at(1000.75), end)});
     ledger.ledger().advance_to(kStart + 2);
     EXPECT_THAT(brief(ledger.take()), IsEmpty());
@@ -145,8 +156,8 @@ TEST(Ledger, AnEndedFlowIsReportedTwoTicksBehindTheDeltaThatEndedIt) {
   }
 }
 
-TEST(Ledger, TrailingPacketsFallIntoTheRecordOfTheEndedFlow) {
-  TestLedger ledger;
+TEST_P(LedgerOnThreads, TrailingPacketsFallIntoTheRecordOfTheEndedFlow) {
+  TestLedger ledger(on_threads());
   ledger.merge(kStart, {tcp(at(1000.5), kFin | kAck)});
   ledger.ledger().advance_to(kStart + 1);
   ledger.merge(kStart + 1, {tcp(at(1001.5), kAck)});
@@ -157,8 +168,8 @@ TEST(Ledger, TrailingPacketsFallIntoTheRecordOfTheEndedFlow) {
   EXPECT_EQ(ledger.counts().flows_created, 1U);
 }
 
-TEST(Ledger, ASynOnAnEndedKeyStartsANewFlow) {
-  TestLedger ledger;
+TEST_P(LedgerOnThreads, ASynOnAnEndedKeyStartsANewFlow) {
+  TestLedger ledger(on_threads());
   ledger.merge(kStart, {tcp(at(1000.1), kFin), tcp(at(1000.2), kSyn), tcp(at(1000.3), kAck)});
   ledger.ledger().advance_to(kStart + 3);
   EXPECT_THAT(brief(ledger.take()), ElementsAre("at 1003: port 1000, 1 packets, reason 3"));
@@ -166,8 +177,8 @@ TEST(Ledger, ASynOnAnEndedKeyStartsANewFlow) {
   EXPECT_THAT(brief(ledger.take()), ElementsAre("at 1004: port 1000, 2 packets, reason 4"));
 }
 
-TEST(Ledger, ASynOnAKeyThatHasNotEndedJoinsItsFlow) {
-  TestLedger ledger;
+TEST_P(LedgerOnThreads, ASynOnAKeyThatHasNotEndedJoinsItsFlow) {
+  TestLedger ledger(on_threads());
   ledger.merge(kStart, {tcp(at(1000.1), kAck), tcp(at(1000.2), kSyn)});
   ledger.ledger().advance_to(kStart + 1);
   ledger.merge(kStart + 1, {tcp(at(1001.1), kSyn), tcp(at(1001.2), kAck)});
@@ -175,11 +186,11 @@ TEST(Ledger, ASynOnAKeyThatHasNotEndedJoinsItsFlow) {
   EXPECT_THAT(brief(ledger.take()), ElementsAre("at 1002: port 1000, 4 packets, reason 4"));
 }
 
-TEST(Ledger, ASynThatEndsItsOwnFlowIsFollowedByANewOneHoweverTheDeltasAreCut) {
+TEST_P(LedgerOnThreads, ASynThatEndsItsOwnFlowIsFollowedByANewOneHoweverTheDeltasAreCut) {
   const std::array packets{tcp(at(1000.1), kSyn | kRst), tcp(at(1000.2), kSyn)};
-  TestLedger together;
+  TestLedger together(on_threads());
   together.merge(kStart, packets);
-  TestLedger apart;
+  TestLedger apart(on_threads());
   for (const DescribedPacket& packet : packets)
     apart.merge(kStart, {packet});
   EXPECT_EQ(apart.counts().flows_created, 2U);
@@ -209,8 +220,8 @@ TEST(Ledger, EvictsTheOldestRecordsFirst) {
                                                 "at 1002: port 4, 1 packets, reason 4"));
 }
 
-TEST(Ledger, ARecordWithoutIpTellsEverythingAboutItsFrames) {
-  TestLedger ledger;
+TEST_P(LedgerOnThreads, ARecordWithoutIpTellsEverythingAboutItsFrames) {
+  TestLedger ledger(on_threads());
   DescribedPacket packet = arp(at(1000.5), 3);
   packet.vlan_id = 12;
   DescribedPacket later = packet;
@@ -227,8 +238,8 @@ TEST(Ledger, ARecordWithoutIpTellsEverythingAboutItsFrames) {
   EXPECT_EQ(ledger.counts().octets_exported, 124U);
 }
 
-TEST(Ledger, FlowsWithoutIpHaveTheTimeoutsOfOthers) {
-  TestLedger ledger;
+TEST_P(LedgerOnThreads, FlowsWithoutIpHaveTheTimeoutsOfOthers) {
+  TestLedger ledger(on_threads());
   for (uint32_t second = kStart; second < kStart + 90; ++second) {
     ledger.merge(second, {arp(second * kSecond)});
     ledger.ledger().advance_to(second + 1);
@@ -265,8 +276,8 @@ TEST(Ledger, EvictsInTheOrderOfFirstPacketsOfBothVersions) {
     EXPECT_EQ(released[i].record.source_port, packets[i].source_port);
 }
 
-TEST(Ledger, RecordsOfATickLeaveInTheOrderOfTheirFirstPacketsOfBothVersions) {
-  TestLedger ledger;
+TEST_P(LedgerOnThreads, RecordsOfATickLeaveInTheOrderOfTheirFirstPacketsOfBothVersions) {
+  TestLedger ledger(on_threads());
   std::vector<DescribedPacket> packets;
   for (uint16_t port = 1; port <= 600; ++port) {
     packets.push_back(udp(at(1000) + port, port));
@@ -280,8 +291,8 @@ TEST(Ledger, RecordsOfATickLeaveInTheOrderOfTheirFirstPacketsOfBothVersions) {
     EXPECT_EQ(released[i].record.source_port, packets[i].source_port);
 }
 
-TEST(Ledger, AStepBackReleasesEverythingAndLetsTheClockBeginAnew) {
-  TestLedger ledger;
+TEST_P(LedgerOnThreads, AStepBackReleasesEverythingAndLetsTheClockBeginAnew) {
+  TestLedger ledger(on_threads());
   ledger.merge(kStart, {udp(at(1000))});
   ledger.ledger().restart();
   EXPECT_THAT(brief(ledger.take()), ElementsAre("at 1001: port 1000, 1 packets, reason 4"));
@@ -291,9 +302,9 @@ TEST(Ledger, AStepBackReleasesEverythingAndLetsTheClockBeginAnew) {
   EXPECT_EQ(ledger.counts().clock_restarts, 1U);
 }
 
-TEST(Ledger, AJumpOverALongGapIsQuick) {
+TEST_P(LedgerOnThreads, AJumpOverALongGapIsQuick) {
   constexpr uint32_t kFar = 4'000'000'000;
-  TestLedger ledger;
+  TestLedger ledger(on_threads());
   ledger.merge(kStart, {udp(at(1000)), fragment(at(1000.5), DatagramPart::Later)});
   const auto start = std::chrono::steady_clock::now();
   ledger.ledger().advance_to(kFar);
@@ -306,9 +317,9 @@ TEST(Ledger, AJumpOverALongGapIsQuick) {
   EXPECT_THAT(brief(ledger.take()), ElementsAre("at 4000000001: port 1000, 1 packets, reason 4"));
 }
 
-TEST(Ledger, TheLastSecondsOfTimeEndLikeAnyOther) {
+TEST_P(LedgerOnThreads, TheLastSecondsOfTimeEndLikeAnyOther) {
   constexpr uint32_t kEnd = whole_seconds(kTimeEnd);
-  TestLedger ledger;
+  TestLedger ledger(on_threads());
   for (uint32_t second = kEnd - 4; second < kEnd; ++second) {
     const uint64_t time_ns = second * kSecond;
     ledger.merge(second, {udp(time_ns), tcp(time_ns, kFin), tcp(time_ns, kSyn),
@@ -319,8 +330,8 @@ TEST(Ledger, TheLastSecondsOfTimeEndLikeAnyOther) {
   EXPECT_EQ(ledger.counts().packets_exported, 16U);
 }
 
-TEST(Ledger, AFlowFragmentedAndWholeIsOneRecord) {
-  TestLedger ledger;
+TEST_P(LedgerOnThreads, AFlowFragmentedAndWholeIsOneRecord) {
+  TestLedger ledger(on_threads());
   ledger.merge(
       kStart, {fragment(at(1000.1), DatagramPart::Later), fragment(at(1000.2), DatagramPart::First),
                fragment(at(1000.3), DatagramPart::Later), udp(at(1000.4))});
@@ -328,8 +339,8 @@ TEST(Ledger, AFlowFragmentedAndWholeIsOneRecord) {
   EXPECT_THAT(brief(ledger.take()), ElementsAre("at 1001: port 1000, 4 packets, reason 4"));
 }
 
-TEST(Ledger, FragmentsFindTheirFirstOneAcrossDeltas) {
-  TestLedger ledger;
+TEST_P(LedgerOnThreads, FragmentsFindTheirFirstOneAcrossDeltas) {
+  TestLedger ledger(on_threads());
   ledger.merge(kStart, {fragment(at(1000), DatagramPart::Later)});
   ledger.ledger().advance_to(kStart + 20);
   ledger.merge(kStart + 20, {fragment(at(1020), DatagramPart::First)});
@@ -340,8 +351,8 @@ TEST(Ledger, FragmentsFindTheirFirstOneAcrossDeltas) {
   EXPECT_EQ(ledger.counts().fragments_orphaned, 0U);
 }
 
-TEST(Ledger, FragmentsWithoutTheirFirstOneGetPortZeroAndAreCounted) {
-  TestLedger ledger(options_of(10, 30, 60));
+TEST_P(LedgerOnThreads, FragmentsWithoutTheirFirstOneGetPortZeroAndAreCounted) {
+  TestLedger ledger(on_threads(options_of(10, 30, 60)));
   ledger.merge(kStart, {fragment(at(1000), DatagramPart::Later, 1),
                         fragment(at(1000.5), DatagramPart::Later, 2)});
   ledger.ledger().advance_to(kStart + 29);
@@ -351,10 +362,10 @@ TEST(Ledger, FragmentsWithoutTheirFirstOneGetPortZeroAndAreCounted) {
   EXPECT_THAT(brief(ledger.take()), ElementsAre("at 1031: port 0, 2 packets, reason 1"));
 }
 
-TEST(Ledger, TwoDatagramsOfOneIdentificationKeepTheirOwnPorts) {
+TEST_P(LedgerOnThreads, TwoDatagramsOfOneIdentificationKeepTheirOwnPorts) {
   DescribedPacket other = fragment(at(1000.3), DatagramPart::First);
   other.source_port = 5;
-  TestLedger ledger;
+  TestLedger ledger(on_threads());
   ledger.merge(
       kStart, {fragment(at(1000.1), DatagramPart::First), fragment(at(1000.2), DatagramPart::Later),
                other, fragment(at(1000.4), DatagramPart::Later)});
@@ -363,12 +374,12 @@ TEST(Ledger, TwoDatagramsOfOneIdentificationKeepTheirOwnPorts) {
                                                 "at 1001: port 5, 2 packets, reason 4"));
 }
 
-TEST(Ledger, ALaterFragmentGoesToTheDatagramSeenBeforeItHoweverTheDeltasAreCut) {
+TEST_P(LedgerOnThreads, ALaterFragmentGoesToTheDatagramSeenBeforeItHoweverTheDeltasAreCut) {
   DescribedPacket reused = fragment(at(1000.3), DatagramPart::First);
   reused.source_port = 5;
   const std::array packets{fragment(at(1000.2), DatagramPart::Later), reused};
-  TestLedger together;
-  TestLedger apart;
+  TestLedger together(on_threads());
+  TestLedger apart(on_threads());
   for (TestLedger* ledger : {&together, &apart})
     ledger->merge(kStart, {fragment(at(1000.1), DatagramPart::First)});
   together.merge(kStart, packets);
@@ -379,8 +390,8 @@ TEST(Ledger, ALaterFragmentGoesToTheDatagramSeenBeforeItHoweverTheDeltasAreCut) 
   EXPECT_EQ(brief(together.take()), brief(apart.take()));
 }
 
-TEST(Ledger, AFullTableOfDatagramsForgetsTheOldest) {
-  TestLedger ledger;
+TEST_P(LedgerOnThreads, AFullTableOfDatagramsForgetsTheOldest) {
+  TestLedger ledger(on_threads());
   const uint64_t datagrams = DatagramTable<Ipv4Key>::kDatagramsMax + 2;
   for (uint64_t i = 0; i < datagrams; ++i) {
     DescribedPacket packet = fragment(at(1000) + i, DatagramPart::Later);
@@ -391,12 +402,12 @@ TEST(Ledger, AFullTableOfDatagramsForgetsTheOldest) {
   EXPECT_EQ(ledger.counts().fragments_orphaned, 2U);
 }
 
-TEST(Ledger, TheTickFollowsTheRecordsOfItsSecond) {
+TEST_P(LedgerOnThreads, TheTickFollowsTheRecordsOfItsSecond) {
   std::vector<std::string> calls;
   const KeyedHash hash;
   Meter meter(hash);
   Ledger ledger(
-      test_options(), hash,
+      on_threads(), hash,
       {.records =
            [&](std::span<const FlowRecord> records, uint32_t second) {
              calls.push_back(fmt::format("{} records at {}", records.size(), second));
@@ -415,8 +426,8 @@ TEST(Ledger, TheTickFollowsTheRecordsOfItsSecond) {
               ElementsAre("256 records at 1030", "44 records at 1030", "tick 1030", "tick 1030"));
 }
 
-TEST(Ledger, CountsWhatItWasGivenAndWhatItGaveOut) {
-  TestLedger ledger;
+TEST_P(LedgerOnThreads, CountsWhatItWasGivenAndWhatItGaveOut) {
+  TestLedger ledger(on_threads());
   ledger.merge(kStart, {udp(at(1000), 1), udp(at(1000), 2), udp(at(1000), 1), udp(kTimeEnd)});
   const LedgerCounts& counts = ledger.counts();
   EXPECT_EQ(counts.packets.received, 4U);
@@ -431,11 +442,58 @@ TEST(Ledger, CountsWhatItWasGivenAndWhatItGaveOut) {
   EXPECT_EQ(counts.octets_exported, 300U);
 }
 
+TEST(Ledger, OnSeveralThreadsMakesRoomBehindEachDelta) {
+  LedgerOptions options = options_of(3, 30, 60);
+  options.threads = 3;
+  TestLedger ledger(options);
+  std::vector<DescribedPacket> packets;
+  for (uint16_t port = 1; port <= 600; ++port) {
+    packets.push_back(udp(at(1000) + port, port));
+    if (port % 3 == 0) packets.back().version = IpVersion::V6;
+  }
+  ledger.merge(kStart, packets);
+  EXPECT_EQ(ledger.ledger().flows_held(), 3U);
+  ledger.merge(kStart, {udp(at(1000.5), 1), udp(at(1000.5), 599)});
+  EXPECT_EQ(ledger.ledger().flows_held(), 3U);
+  ledger.ledger().release_all();
+  const auto released = ledger.take();
+  ASSERT_EQ(released.size(), packets.size() + 1);
+  for (size_t i = 0; i < packets.size(); ++i)
+    EXPECT_EQ(released[i].record.source_port, packets[i].source_port);
+  EXPECT_EQ(brief(released[597]), "at 1001: port 598, 1 packets, reason 5");
+  EXPECT_EQ(brief(released[598]), "at 1001: port 599, 2 packets, reason 4");
+  EXPECT_EQ(brief(released[600]), "at 1001: port 1, 1 packets, reason 4");
+}
+
+TEST(Ledger, WhatTheOutputThrowsReachesTheCallerAtAnyNumberOfThreads) {
+  for (const uint32_t threads : {1U, 3U}) {
+    LedgerOptions options = test_options();
+    options.threads = threads;
+    const KeyedHash hash;
+    Meter meter(hash);
+    Ledger ledger(options, hash,
+                  {.records = [](auto, uint32_t) { throw std::runtime_error("no room"); },
+                   .tick = [](uint32_t) {}});
+    Delta delta(1024, 16);
+    delta.second = kStart;
+    std::vector<DescribedPacket> packets;
+    packets.reserve(1000);
+    for (uint16_t port = 0; port < 1000; ++port)
+      packets.push_back(udp(at(1000), port));
+    count_all(meter, packets, delta);
+    ledger.merge(delta);
+    EXPECT_THROW(ledger.release_all(), std::runtime_error);
+  }
+}
+
 TEST(Ledger, AFlowCostsAtMost160Octets) {
   constexpr size_t kFlowOctetsMax = 160;
-  const size_t constant = Ledger::octets(1);
-  for (const uint32_t flows_max : {1000U, 81920U, 81921U, 1'000'000U, 4'194'304U, 1U << 30})
-    EXPECT_LE(Ledger::octets(flows_max), kFlowOctetsMax * flows_max + constant) << flows_max;
+  for (const uint32_t threads : {1U, 4U}) {
+    const size_t constant = Ledger::octets(1, threads);
+    for (const uint32_t flows_max : {1000U, 81920U, 81921U, 1'000'000U, 4'194'304U, 1U << 30})
+      EXPECT_LE(Ledger::octets(flows_max, threads), kFlowOctetsMax * flows_max + constant)
+          << flows_max;
+  }
 }
 
 }  // namespace

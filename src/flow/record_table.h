@@ -88,6 +88,7 @@ class RecordTable {
 
   [[nodiscard]] uint32_t held() const { return held_; }
   ExpiryWheel& wheel() { return wheel_; }
+  [[nodiscard]] const ExpiryWheel& wheel() const { return wheel_; }
 
   // What a table of this capacity may occupy.
   static constexpr size_t octets(uint32_t capacity) {
