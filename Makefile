@@ -1,6 +1,7 @@
 # A thin front door to the CMake presets and scripts/. `make help` lists the doors.
 PREFIX ?= /usr/local
 DESTDIR ?=
+BENCH_FLAGS ?=
 
 .PHONY: all test asan tsan bench instructions soak fuzz coverage format format-check tidy deps install clean help
 
@@ -19,10 +20,10 @@ tsan: ## the tests under the thread sanitizer
 	@scripts/install_dependencies lint
 	@scripts/build_and_test tsan
 
-bench: ## measure the release build
+bench: ## measure the release build beside its peers: one table, kept in bench/RESULTS.md; BENCH_FLAGS as bench/run --help says
 	@scripts/install_dependencies bench
 	@scripts/build release programs
-	@bench/run
+	@bench/run $(BENCH_FLAGS)
 
 instructions: ## fail when the release build runs 5 % more instructions a packet than bench/instructions.json says
 	@scripts/install_dependencies lint

@@ -26,6 +26,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <linux/sock_diag.h>
 
@@ -166,6 +167,7 @@ void print_report(const Receiver& receiver, const IpfixCounts& counts) {
       counts.messages, counts.records, counts.options_records, counts.packets, counts.octets);
   fmt::print("\"sequence_errors\":{},\"records_missing\":{},\"unknown_sets\":{},\"malformed\":{},",
              counts.sequence_errors, counts.records_missing, counts.unknown_sets, counts.malformed);
+  fmt::print("\"end_reasons\":[{}],", fmt::join(counts.end_reasons, ","));
   fmt::print("\"receive_buffer_octets\":{},\"socket_drops\":{}}}\n", receiver.buffer_octets(),
              receiver.drops());
 }

@@ -17,6 +17,7 @@ constexpr std::uint16_t kVariableLength = 65535;
 constexpr std::uint16_t kEnterpriseBit = 0x8000;
 constexpr std::uint16_t kOctetDeltaCount = 1;
 constexpr std::uint16_t kPacketDeltaCount = 2;
+constexpr std::uint16_t kFlowEndReason = 136;
 
 // A number of 1 to 8 octets: counters may be exported shorter than they are (RFC 7011,
 // section 6.2).
@@ -136,6 +137,7 @@ bool IpfixCounter::read_template(Bytes& content, std::size_t fields, Template& r
     FieldRole role = FieldRole::Other;
     if (id == kPacketDeltaCount) role = FieldRole::Packets;
     if (id == kOctetDeltaCount) role = FieldRole::Octets;
+    if (id == kFlowEndReason) role = FieldRole::EndReason;
     if (role != FieldRole::Other && (length < 1 || length > 8)) return false;
     result.fields.push_back({.length = length, .role = role});
     result.record_octets_min += length == kVariableLength ? 1U : length;
@@ -161,9 +163,20 @@ bool IpfixCounter::add_record(const Template& layout, Bytes& content) {
     if (octets > content.size()) return false;
     const Bytes value = take(content, octets);
     if (layout.is_options || field.role == FieldRole::Other) continue;
-    (field.role == FieldRole::Packets ? counts_.packets : counts_.octets) += load(value);
+    add_value(field.role, load(value));
   }
   return true;
+}
+
+void IpfixCounter::add_value(FieldRole role, std::uint64_t value) {
+  switch (role) {
+    case FieldRole::Packets: counts_.packets += value; break;
+    case FieldRole::Octets: counts_.octets += value; break;
+    case FieldRole::EndReason:
+      ++counts_.end_reasons[value < counts_.end_reasons.size() ? value : 0];
+      break;
+    case FieldRole::Other: break;
+  }
 }
 
 }  // namespace clerk::bench

@@ -9,6 +9,7 @@
 // each transport session and domain. One thread.
 #pragma once
 
+#include <array>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
@@ -25,6 +26,8 @@ struct IpfixCounts {
   std::uint64_t options_records = 0;  // Data Records of options templates
   std::uint64_t packets = 0;          // sum of packetDeltaCount over the Flow Records
   std::uint64_t octets = 0;           // sum of octetDeltaCount
+  // Flow Records by flowEndReason, 1 to 5; at 0 those with another one.
+  std::array<std::uint64_t, 6> end_reasons{};
   std::uint64_t sequence_errors = 0;  // messages whose sequence number was not the one due
   std::uint64_t records_missing = 0;  // how far they were ahead, in Data Records
   std::uint64_t unknown_sets = 0;     // data sets without a template
@@ -41,7 +44,7 @@ class IpfixCounter {
  private:
   using Bytes = std::span<const std::uint8_t>;
 
-  enum class FieldRole : std::uint8_t { Other, Packets, Octets };
+  enum class FieldRole : std::uint8_t { Other, Packets, Octets, EndReason };
 
   struct Field {
     std::uint16_t length;  // 65535: variable, the data says
@@ -72,6 +75,7 @@ class IpfixCounter {
   static bool read_template(Bytes& content, std::size_t fields, Template& result);
   bool add_records(Domain& domain, const Template& layout, Bytes content);
   bool add_record(const Template& layout, Bytes& content);
+  void add_value(FieldRole role, std::uint64_t value);
 
   IpfixCounts counts_;
   std::map<DomainKey, Domain> domains_;

@@ -11,9 +11,6 @@ pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(cap_ng REQUIRED IMPORTED_TARGET libcap-ng)
 pkg_check_modules(maxminddb REQUIRED IMPORTED_TARGET libmaxminddb)
 
-# xxhash is used as a header (XXH_INLINE_ALL); there is nothing to link.
-find_path(CLERK_XXHASH_INCLUDE xxhash.h REQUIRED)
-
 if(BUILD_TESTING AND NOT CLERK_FUZZ)
   find_package(GTest REQUIRED)
   find_package(benchmark REQUIRED)

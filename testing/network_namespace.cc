@@ -47,6 +47,20 @@ void set_interface(const std::string& name, InterfaceState state) {
   CHECK(::ioctl(socket.get(), SIOCSIFFLAGS, &request) == 0);
 }
 
+void set_mtu(const std::string& name, int mtu) {
+  const UniqueFd socket = udp_socket();
+  ifreq request = request_for(name);
+  request.ifr_mtu = mtu;
+  CHECK(::ioctl(socket.get(), SIOCSIFMTU, &request) == 0);
+}
+
+void remove_address(const std::string& name) {
+  const UniqueFd socket = udp_socket();
+  ifreq request = request_for(name);
+  request.ifr_addr.sa_family = AF_INET;  // 0.0.0.0
+  CHECK(::ioctl(socket.get(), SIOCSIFADDR, &request) == 0);
+}
+
 TestDevice::TestDevice(const std::string& name, DeviceKind kind)
     : device_(::open("/dev/net/tun", O_RDWR | O_CLOEXEC)) {
   ifreq request = request_for(name);

@@ -37,6 +37,11 @@ enum class InterfaceState : uint8_t { Down, Up };
 
 void set_interface(const std::string& name, InterfaceState state);
 
+void set_mtu(const std::string& name, int mtu);
+
+// Of IPv4, and with it every route there is through it. lo gets its own again when it comes up.
+void remove_address(const std::string& name);
+
 enum class DeviceKind : uint8_t {
   Tap,  // Ethernet frames
   Tun,  // IP packets without a link header

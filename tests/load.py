@@ -37,11 +37,18 @@ class Sender:
         return json.loads(output)
 
 
-class CountingCollector:
-    """bench/udp_collector on a free port of the namespace's loopback interface."""
+class Home:
+    """Where the test itself runs, in the place of a namespace."""
 
-    def __init__(self, namespace):
-        self._process = subprocess.Popen(namespace.command(clerk_runner.BUILD / "bin" / "udp_collector"),
+    def command(self, *words):
+        return list(map(str, words))
+
+
+class CountingCollector:
+    """bench/udp_collector on a free port of the namespace's loopback interface; `flags` are its flags."""
+
+    def __init__(self, namespace, *flags):
+        self._process = subprocess.Popen(namespace.command(clerk_runner.BUILD / "bin" / "udp_collector", *flags),
                                          stdout=subprocess.PIPE)
         self.port = int(self._process.stdout.readline())
 

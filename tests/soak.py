@@ -55,8 +55,7 @@ def test_everything_adds_up_and_memory_does_not_grow(wire):
     assert SECONDS >= SHORTEST_S, "SOAK_SECONDS: at least %d" % SHORTEST_S
     with CountingCollector(wire.probe) as collector, \
          LiveClerk(wire.probe, "--interface", "watched", "--threads", 2, "--idle-timeout", IDLE_TIMEOUT_S,
-                   "--active-timeout", ACTIVE_TIMEOUT_S, "--udp_records_per_second", 0, "--collector",
-                   "127.0.0.1:%d" % collector.port) as clerk:
+                   "--active-timeout", ACTIVE_TIMEOUT_S, "--collector", "127.0.0.1:%d" % collector.port) as clerk:
         clerk.wait_until_capturing()
         with Sender(wire, "--kind", "mix", "--packets", RATE * ROUND_S, "--rate", RATE, "--seconds",
                     SECONDS) as sender:

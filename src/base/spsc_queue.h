@@ -11,6 +11,8 @@
 #include <cstdint>
 #include <utility>
 
+#include "base/watched_word.h"
+
 namespace clerk {
 
 template <typename T, size_t kCapacity>
@@ -20,39 +22,42 @@ class SpscQueue {
  public:
   // False when full. Producer's thread only.
   [[nodiscard]] bool try_push(T value) {
-    const uint32_t tail = tail_.load(std::memory_order_relaxed);  // only this thread writes it
+    const uint32_t tail = tail_.own();
     if (tail - head_.load(std::memory_order_acquire) == kCapacity) return false;
     slots_[tail % kCapacity] = std::move(value);
-    // Release: the consumer that sees the new tail must see the slot's contents.
-    tail_.store(tail + 1, std::memory_order_release);
-    tail_.notify_one();
+    tail_.set(tail + 1);  // who sees it sees the slot's contents
     return true;
   }
 
   // False when empty. Consumer's thread only.
   [[nodiscard]] bool try_pop(T& value) {
     const uint32_t head = head_.load(std::memory_order_relaxed);  // only this thread writes it
-    if (head == tail_.load(std::memory_order_acquire)) return false;
-    value = std::move(slots_[head % kCapacity]);
-    // Release: the producer may overwrite the slot only after it was read.
-    head_.store(head + 1, std::memory_order_release);
+    if (head == tail_.get()) return false;
+    take(head, value);
     return true;
   }
 
   // Waits for a value. Consumer's thread only.
   T pop() {
+    const uint32_t head = head_.load(std::memory_order_relaxed);
+    static_cast<void>(tail_.wait_while(head));
     T value;
-    while (!try_pop(value))
-      tail_.wait(head_.load(std::memory_order_relaxed));
+    take(head, value);
     return value;
   }
 
  private:
   static constexpr size_t kCacheLine = 64;  // x86-64 and most ARMv8: keeps the two ends apart
 
+  void take(uint32_t head, T& value) {
+    value = std::move(slots_[head % kCapacity]);
+    // Release: the producer may overwrite the slot only after it was read.
+    head_.store(head + 1, std::memory_order_release);
+  }
+
   std::array<T, kCapacity> slots_{};
   alignas(kCacheLine) std::atomic<uint32_t> head_{0};
-  alignas(kCacheLine) std::atomic<uint32_t> tail_{0};
+  alignas(kCacheLine) WatchedWord tail_{0};
 };
 
 }  // namespace clerk

@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "capture/decompressor.h"
+#include "capture/read_ahead.h"
 
 namespace clerk {
 namespace {
@@ -37,7 +38,10 @@ Result<RawInput> RawInput::open(const std::string& path, const StopRequest& stop
   struct stat status{};
   if (::fstat(fd.get(), &status) != 0) return fail("{}", errno_text(errno));
   if (S_ISDIR(status.st_mode)) return fail("is a directory");
-  return RawInput(std::move(fd), !S_ISREG(status.st_mode), stop, octets_read);
+  RawInput input(std::move(fd), stop, octets_read);
+  input.may_wait_ = !S_ISREG(status.st_mode);
+  input.is_plain_file_ = S_ISREG(status.st_mode) && path != "-";
+  return input;
 }
 
 Result<size_t> RawInput::read(std::span<uint8_t> into) {
@@ -49,21 +53,41 @@ Result<size_t> RawInput::read(std::span<uint8_t> into) {
     return size;
   }
   for (;;) {
-    if (may_wait_) {
-      std::array<pollfd, 2> wait{{{fd_.get(), POLLIN, 0}, {stop_->fd(), POLLIN, 0}}};
-      if (::poll(wait.data(), wait.size(), -1) < 0) {
-        if (errno == EINTR) continue;
-        return fail("{}", errno_text(errno));
-      }
-    }
-    if (stop_->requested()) return 0;
+    if (may_wait_) TRY(wait());
+    if (is_to_end()) return 0;
     const ssize_t got = ::read(fd_.get(), into.data(), into.size());
     if (got >= 0) {
-      octets_read_->fetch_add(static_cast<uint64_t>(got), std::memory_order_relaxed);
+      offset_ += static_cast<uint64_t>(got);
+      note_progress(offset_);
       return static_cast<size_t>(got);
     }
     if (errno != EINTR && errno != EAGAIN) return fail("{}", errno_text(errno));
   }
+}
+
+Result<void> RawInput::seek(uint64_t offset) {
+  if (::lseek(fd_.get(), static_cast<off_t>(offset), SEEK_SET) < 0)
+    return fail("{}", errno_text(errno));
+  offset_ = offset;
+  unread_size_ = 0;
+  return {};
+}
+
+void RawInput::note_progress(uint64_t octets) {
+  if (octets <= progress_) return;
+  octets_read_->fetch_add(octets - progress_, std::memory_order_relaxed);
+  progress_ = octets;
+}
+
+// Until something can be read, or is to end.
+Result<void> RawInput::wait() const {
+  const int abandoned = abandoned_ ? abandoned_->fd() : -1;  // poll(2) passes over -1
+  std::array<pollfd, 3> waited{
+      {{fd_.get(), POLLIN, 0}, {stop_->fd(), POLLIN, 0}, {abandoned, POLLIN, 0}}};
+  while (::poll(waited.data(), waited.size(), -1) < 0) {
+    if (errno != EINTR) return fail("{}", errno_text(errno));
+  }
+  return {};
 }
 
 void RawInput::unread(std::span<const uint8_t> octets) {
@@ -80,16 +104,40 @@ Result<ByteStream> ByteStream::open(const std::string& path, const StopRequest& 
   const std::span<const uint8_t> head(magic.data(), size);
   input.unread(head);
   auto decompressor = TRY(Decompressor::for_magic(head));
-  return ByteStream(std::move(input), std::move(decompressor));
+  if (!decompressor) return ByteStream(std::move(input));
+  return ByteStream(std::make_unique<ReadAhead>(std::move(input), std::move(decompressor)));
 }
 
-ByteStream::ByteStream(RawInput input, std::unique_ptr<Decompressor> decompressor)
-    : input_(std::move(input)), decompressor_(std::move(decompressor)) {}
+ByteStream::ByteStream(RawInput plain) : octets_(std::move(plain)) {
+  const RawInput& input = std::get<RawInput>(octets_);
+  if (input.is_plain_file()) mapping_.emplace(input.fd());
+}
+ByteStream::ByteStream(std::unique_ptr<ReadAhead> decompressed)
+    : octets_(std::move(decompressed)) {}
 ByteStream::ByteStream(ByteStream&&) noexcept = default;
 ByteStream::~ByteStream() = default;
 
+// As with read(), a stop request looks like the end.
+std::optional<FileMapping::Window> ByteStream::window(uint64_t offset, size_t octets_max) {
+  if (!mapping_) return std::nullopt;
+  RawInput& input = std::get<RawInput>(octets_);
+  if (input.stop_requested()) return std::nullopt;
+  auto window = mapping_->window(offset, octets_max);
+  if (window) input.note_progress(offset + window->octets.size());
+  return window;
+}
+
+Result<void> ByteStream::read_from(uint64_t offset) {
+  return std::get<RawInput>(octets_).seek(offset);
+}
+
+std::shared_ptr<const std::atomic<bool>> ByteStream::shrank_flag() const {
+  return mapping_ ? mapping_->shrank_flag() : nullptr;
+}
+
 Result<size_t> ByteStream::read(std::span<uint8_t> into) {
-  return decompressor_ ? decompressor_->read(input_, into) : input_.read(into);
+  if (auto* plain = std::get_if<RawInput>(&octets_)) return plain->read(into);
+  return std::get<std::unique_ptr<ReadAhead>>(octets_)->read(into);
 }
 
 }  // namespace clerk

@@ -61,7 +61,15 @@ Result<CaptureFile> CaptureFile::open(const std::string& path, std::shared_ptr<C
   return CaptureFile(path, std::move(stream), *std::move(reader));
 }
 
+Error CaptureFile::shrank_error(const std::string& path) {
+  return Error{
+      fmt::format("--read {}: became shorter, or unreadable, while it was read; what came "
+                  "before that is counted",
+                  path)};
+}
+
 Error CaptureFile::error() const {
+  if (stream_.shrank()) return shrank_error(path_);
   const Damage& damage =
       std::visit([](const auto& reader) -> const Damage& { return reader.damage(); }, reader_);
   return Error{fmt::format("--read {}: offset {}{}: {}; {} is counted", path_, damage.offset,

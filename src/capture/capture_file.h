@@ -21,9 +21,20 @@ class CaptureFile {
                                   const StopRequest& stop, std::atomic<uint64_t>& octets_read);
 
   ReadStatus next(Packet& packet) {
-    if (auto* pcap = std::get_if<PcapReader>(&reader_)) return pcap->next(stream_, packet);
-    return std::get<PcapngReader>(reader_).next(stream_, packet);
+    stream_.prefetch_ahead();
+    auto* pcap = std::get_if<PcapReader>(&reader_);
+    const ReadStatus status = pcap != nullptr
+                                  ? pcap->next(stream_, packet)
+                                  : std::get<PcapngReader>(reader_).next(stream_, packet);
+    return stream_.shrank() ? ReadStatus::Broken : status;
   }
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+  // Set once the file became shorter while it was read, also after its last packet (or none).
+  [[nodiscard]] std::shared_ptr<const std::atomic<bool>> shrank_flag() const {
+    return stream_.shrank_flag();
+  }
+  static Error shrank_error(const std::string& path);
 
   [[nodiscard]] const ChunkReference& chunk() const { return stream_.chunk(); }
 

@@ -7,7 +7,7 @@
 
 namespace clerk {
 
-ChunkReference ChunkPool::take() {
+std::shared_ptr<Chunk> ChunkPool::take() {
   std::unique_ptr<Chunk> chunk;
   {
     const std::lock_guard lock(mutex_);
@@ -28,33 +28,53 @@ void ChunkPool::give_back(std::unique_ptr<Chunk> chunk) {
   free_.push_back(std::move(chunk));
 }
 
-void ChunkStream::move_to_new_chunk() {
-  ChunkReference next = pool_->take();
-  const size_t left = available();
-  std::memcpy(next->octets.data(), position_, left);
-  position_ = next->octets.data();
-  end_ = next->octets.data() + left;
-  chunk_ = std::move(next);
-}
-
+// A chunk begins where the record that needs it begins, mapped or not.
 bool ChunkStream::refill(size_t octets) {
   DCHECK(octets <= kChunkOctets);
   if (error_) return false;
-  const uint8_t* chunk_end = chunk_->octets.data() + kChunkOctets;
-  if (position_ + octets > chunk_end) {
-    move_to_new_chunk();
-    chunk_end = chunk_->octets.data() + kChunkOctets;
+  return (is_mapped_ && map_window(octets)) || read_more(octets);
+}
+
+// Once there is no such window (the file has ended, or cannot be mapped) the stream is read.
+bool ChunkStream::map_window(size_t octets) {
+  auto window = stream_.window(offset_, kChunkOctets);
+  if (window && window->octets.size() >= octets) {
+    position_ = window->octets.data();
+    end_ = position_ + window->octets.size();
+    chunk_ = std::move(window->memory);
+    return true;
   }
+  is_mapped_ = false;
+  auto moved = stream_.read_from(offset_);
+  if (!moved) error_ = std::move(moved).error();
+  position_ = end_ = chunk_end_ = free_ = nullptr;
+  return false;
+}
+
+bool ChunkStream::read_more(size_t octets) {
+  if (error_) return false;
+  if (available() + room() < octets) move_to_new_chunk();
   while (available() < octets) {
-    auto got = stream_.read({end_, static_cast<size_t>(chunk_end - end_)});
+    auto got = stream_.read({free_, room()});
     if (!got) {
       error_ = std::move(got).error();
       return false;
     }
     if (*got == 0) return false;
-    end_ += *got;
+    end_ = free_ += *got;
   }
   return true;
+}
+
+void ChunkStream::move_to_new_chunk() {
+  std::shared_ptr<Chunk> next = pool_->take();
+  uint8_t* const begin = next->octets.data();
+  const size_t left = available();
+  if (left > 0) std::memcpy(begin, position_, left);
+  position_ = begin;
+  end_ = free_ = begin + left;
+  chunk_end_ = begin + kChunkOctets;
+  chunk_ = std::move(next);
 }
 
 bool ChunkStream::skip(uint64_t octets) {

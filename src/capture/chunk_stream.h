@@ -1,8 +1,10 @@
 // A byte stream cut into chunks of memory that packets can point into without being copied.
 //
-// The file readers ask for n contiguous octets, read them in place and consume them. Only a record
-// that straddles two chunks is moved. A chunk lives as long as somebody (the stream, a slice) holds
-// a reference; then it goes back to the pool, so that memory is touched once and reused.
+// The file readers ask for n contiguous octets, read them in place and consume them. A chunk of a
+// plain file is a window of the page cache; of anything else it is memory that the data is read
+// into, and only a record that straddles two chunks is moved. Either way the same data is cut at
+// the same places. A chunk lives as long as somebody (the stream, a slice) holds a reference; then
+// its memory goes back to the pool, so that it is touched once and reused.
 #pragma once
 
 #include <array>
@@ -12,6 +14,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/prefetch.h"
 #include "capture/byte_stream.h"
 
 namespace clerk {
@@ -24,13 +27,14 @@ struct Chunk {
   std::array<uint8_t, kChunkOctets> octets;
 };
 
-using ChunkReference = std::shared_ptr<Chunk>;
+// Keeps the memory of a chunk, whatever it is.
+using ChunkReference = std::shared_ptr<const void>;
 
 // Chunks that are not in use. Any thread; taken once a chunk, never once a packet.
 class ChunkPool : public std::enable_shared_from_this<ChunkPool> {
  public:
   static std::shared_ptr<ChunkPool> create() { return std::make_shared<ChunkPool>(); }
-  ChunkReference take();
+  std::shared_ptr<Chunk> take();
 
  private:
   void give_back(std::unique_ptr<Chunk> chunk);
@@ -42,9 +46,7 @@ class ChunkPool : public std::enable_shared_from_this<ChunkPool> {
 class ChunkStream {
  public:
   ChunkStream(ByteStream stream, std::shared_ptr<ChunkPool> pool)
-      : stream_(std::move(stream)), pool_(std::move(pool)), chunk_(pool_->take()) {
-    position_ = end_ = chunk_->octets.data();
-  }
+      : stream_(std::move(stream)), pool_(std::move(pool)), is_mapped_(stream_.mappable()) {}
 
   // Makes `octets` (at most kChunkOctets) contiguous at data(). False when the data ends before
   // that or cannot be read; error() tells which.
@@ -57,6 +59,12 @@ class ChunkStream {
   void consume(size_t octets) {
     position_ += octets;
     offset_ += octets;
+  }
+
+  // Has what is some way ahead on its way from memory.
+  CLERK_ALWAYS_INLINE void prefetch_ahead() const {
+    prefetch_for_read(position_ + kAheadOctets);
+    prefetch_for_read(position_ + kAheadOctets + kCacheLineOctets);
   }
 
   // Passes over any number of octets. False as with need().
@@ -77,15 +85,32 @@ class ChunkStream {
   // Set when reading failed, as opposed to the data having ended.
   [[nodiscard]] const std::optional<Error>& error() const { return error_; }
 
+  // Whether the file became shorter under its readers: octets that data() showed may be zeros that
+  // the file never had. For those who look later, the flag that tells it, or none.
+  [[nodiscard]] bool shrank() const { return is_mapped_ && stream_.shrank(); }
+  [[nodiscard]] std::shared_ptr<const std::atomic<bool>> shrank_flag() const {
+    return stream_.shrank_flag();
+  }
+
  private:
+  static constexpr size_t kCacheLineOctets = 64;
+  // A dozen small records: what memory takes to come, and little enough to be still in the cache.
+  static constexpr size_t kAheadOctets = 2048;
+
   bool refill(size_t octets);
+  bool map_window(size_t octets);
+  bool read_more(size_t octets);
   void move_to_new_chunk();
+  [[nodiscard]] size_t room() const { return static_cast<size_t>(chunk_end_ - end_); }
 
   ByteStream stream_;
   std::shared_ptr<ChunkPool> pool_;
+  bool is_mapped_;  // chunks are windows of the file
   ChunkReference chunk_;
-  const uint8_t* position_;
-  uint8_t* end_;
+  const uint8_t* position_ = nullptr;
+  const uint8_t* end_ = nullptr;        // of what is there
+  const uint8_t* chunk_end_ = nullptr;  // of what there may be
+  uint8_t* free_ = nullptr;             // end_, where the next octets are read to
   uint64_t offset_ = 0;
   std::optional<Error> error_;
 };

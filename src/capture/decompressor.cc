@@ -12,7 +12,6 @@
 namespace clerk {
 namespace {
 
-constexpr size_t kInputOctets = 256 * 1024;
 constexpr std::array<uint8_t, 2> kGzipMagic{0x1f, 0x8b};
 constexpr std::array<uint8_t, 4> kZstdMagic{0x28, 0xb5, 0x2f, 0xfd};
 // Behind a first octet of 0x50 to 0x5f: a skippable frame, with which pzstd begins its files (RFC

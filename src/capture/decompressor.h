@@ -14,6 +14,9 @@ class Decompressor {
  public:
   virtual ~Decompressor() = default;
 
+  // How much input it takes at once.
+  static constexpr size_t kInputOctets = 256 * 1024;
+
   // Fills at most `into` with decompressed octets from `input`; 0 is the end of the data.
   virtual Result<size_t> read(RawInput& input, std::span<uint8_t> into) = 0;
 

@@ -34,6 +34,80 @@ Result<void> FileSource::check_paths() {
   return {};
 }
 
+// Moves the clock to the fetched packet, once: asked again, it is there. A packet whose time cannot
+// be used moves nothing.
+TickClock::Step FileSource::advance_clock() {
+  if (packet_.time_ns == kNoTime) packet_.time_ns = clock_.now_ns();
+  if (packet_.time_ns >= kTimeEnd) return TickClock::Step::None;
+  if (!clock_.started()) clock_.start(packet_.time_ns);
+  const auto step = clock_.step_to(packet_.time_ns);
+  clock_.move_to(packet_.time_ns, step);
+  return step;
+}
+
+// The fetched packet stands behind the mark and waits for the next slice.
+void FileSource::end_at_mark(Slice& slice, TickClock::Step step) const {
+  slice.end = step == TickClock::Step::Restart ? SliceEnd::Restart : SliceEnd::Tick;
+  slice.clock_jumped = step == TickClock::Step::Jump;
+  slice.next_second = clock_.second();
+}
+
+inline bool FileSource::is_full(const Slice& slice) const {
+  return slice.packets.size() == Slice::kPacketsMax ||
+         (slice.chunks.size() == Slice::kChunksMax && slice.chunks.back() != chunk_);
+}
+
+inline void FileSource::append(Slice& slice) {
+  slice.second = clock_.second();
+  if (slice.chunks.empty() || slice.chunks.back() != chunk_) slice.chunks.push_back(chunk_);
+  slice.packets.push_back(packet_);
+  if (tells_origins_) slice.origins.push_back(origin_);
+  have_packet_ = false;
+}
+
+// Makes packet_ the next packet that passes the filter. False at the end of the input.
+inline bool FileSource::fetch(uint64_t& packets_filtered) {
+  if (have_packet_) [[unlikely]]
+    return true;
+  if (!filter_.empty()) return fetch_filtered(packets_filtered);
+  have_packet_ = next_packet();
+  return have_packet_;
+}
+
+bool FileSource::fetch_filtered(uint64_t& packets_filtered) {
+  while (!have_packet_) {
+    if (!next_packet()) return false;
+    auto passes = filter_.passes(packet_);
+    if (!passes) {
+      close_broken(
+          Error{fmt::format("--read {}: {}", paths_[next_path_ - 1], passes.error().message)});
+      continue;
+    }
+    have_packet_ = *passes;
+    packets_filtered += *passes ? 0U : 1U;
+  }
+  return true;
+}
+
+inline bool FileSource::next_packet() {
+  for (;;) {
+    if (!file_ && !open_next_file()) return false;
+    const ReadStatus status = file_->next(packet_);
+    if (status == ReadStatus::Packet) [[likely]] {
+      ++origin_.number;
+      if (chunk_ != file_->chunk()) [[unlikely]]
+        chunk_ = file_->chunk();
+      return true;
+    }
+    // A file that a stop request cut off may end anywhere; that is no damage.
+    if (status == ReadStatus::Broken && !stop_.requested()) {
+      close_broken(file_->error());
+    } else {
+      close_file();
+    }
+  }
+}
+
 bool FileSource::next_slice(Slice& slice) {
   slice.clear();
   if (ended_) return false;
@@ -55,72 +129,6 @@ bool FileSource::next_slice(Slice& slice) {
   return true;
 }
 
-// Moves the clock to the fetched packet, once: asked again, it is there. A packet whose time cannot
-// be used moves nothing.
-TickClock::Step FileSource::advance_clock() {
-  if (packet_.time_ns == kNoTime) packet_.time_ns = clock_.now_ns();
-  if (packet_.time_ns >= kTimeEnd) return TickClock::Step::None;
-  if (!clock_.started()) clock_.start(packet_.time_ns);
-  const auto step = clock_.step_to(packet_.time_ns);
-  clock_.move_to(packet_.time_ns, step);
-  return step;
-}
-
-// The fetched packet stands behind the mark and waits for the next slice.
-void FileSource::end_at_mark(Slice& slice, TickClock::Step step) const {
-  slice.end = step == TickClock::Step::Restart ? SliceEnd::Restart : SliceEnd::Tick;
-  slice.clock_jumped = step == TickClock::Step::Jump;
-  slice.next_second = clock_.second();
-}
-
-bool FileSource::is_full(const Slice& slice) const {
-  const bool new_chunk = slice.chunks.empty() || slice.chunks.back() != chunk_;
-  return slice.packets.size() == Slice::kPacketsMax ||
-         (new_chunk && slice.chunks.size() == Slice::kChunksMax);
-}
-
-void FileSource::append(Slice& slice) {
-  slice.second = clock_.second();
-  if (slice.chunks.empty() || slice.chunks.back() != chunk_) slice.chunks.push_back(chunk_);
-  slice.packets.push_back(packet_);
-  if (tells_origins_) slice.origins.push_back(origin_);
-  have_packet_ = false;
-}
-
-// Makes packet_ the next packet that passes the filter. False at the end of the input.
-bool FileSource::fetch(uint64_t& packets_filtered) {
-  while (!have_packet_) {
-    if (!next_packet()) return false;
-    auto passes = filter_.passes(packet_);
-    if (!passes) {
-      close_broken(
-          Error{fmt::format("--read {}: {}", paths_[next_path_ - 1], passes.error().message)});
-      continue;
-    }
-    have_packet_ = *passes;
-    packets_filtered += *passes ? 0U : 1U;
-  }
-  return true;
-}
-
-bool FileSource::next_packet() {
-  for (;;) {
-    if (!file_ && !open_next_file()) return false;
-    const ReadStatus status = file_->next(packet_);
-    if (status == ReadStatus::Packet) {
-      ++origin_.number;
-      if (chunk_ != file_->chunk()) chunk_ = file_->chunk();
-      return true;
-    }
-    // A file that a stop request cut off may end anywhere; that is no damage.
-    if (status == ReadStatus::Broken && !stop_.requested()) {
-      close_broken(file_->error());
-    } else {
-      file_.reset();
-    }
-  }
-}
-
 // Passes over files that cannot be opened, noting why. False when no file is left.
 bool FileSource::open_next_file() {
   while (next_path_ < paths_.size() && !stop_.requested()) {
@@ -133,6 +141,18 @@ bool FileSource::open_next_file() {
     if (!stop_.requested()) errors_.push_back(std::move(opened).error());
   }
   return false;
+}
+
+void FileSource::close_file() {
+  if (auto shrank = file_->shrank_flag()) read_files_.push_back({file_->path(), std::move(shrank)});
+  file_.reset();
+}
+
+std::vector<Error> FileSource::errors() const {
+  std::vector<Error> errors = errors_;
+  for (const auto& [path, shrank] : read_files_)
+    if (shrank->load(std::memory_order_relaxed)) errors.push_back(CaptureFile::shrank_error(path));
+  return errors;
 }
 
 void FileSource::close_broken(Error error) {

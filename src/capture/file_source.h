@@ -31,8 +31,9 @@ class FileSource {
   // Fills `slice` with the next packets. False once the slice that ended the input was given out.
   bool next_slice(Slice& slice);
 
-  // What ended a file early, in the order met. Complete when next_slice() has returned false.
-  [[nodiscard]] const std::vector<Error>& errors() const { return errors_; }
+  // What ended a file early, in the order met. Complete when next_slice() has returned false and
+  // all packets have been looked at.
+  [[nodiscard]] std::vector<Error> errors() const;
 
   // For the progress display; the total is 0 when it is not known (stdin).
   [[nodiscard]] uint64_t octets_read() const {
@@ -50,8 +51,10 @@ class FileSource {
 
   Result<void> check_paths();
   bool fetch(uint64_t& packets_filtered);
+  bool fetch_filtered(uint64_t& packets_filtered);
   bool next_packet();
   bool open_next_file();
+  void close_file();
   void close_broken(Error error);
   TickClock::Step advance_clock();
   void end_at_mark(Slice& slice, TickClock::Step step) const;
@@ -73,6 +76,12 @@ class FileSource {
   bool have_packet_ = false;
   bool ended_ = false;
   std::vector<Error> errors_;
+  // Files read to their end, which may yet become shorter before their last packets are looked at.
+  struct ReadFile {
+    std::string path;
+    std::shared_ptr<const std::atomic<bool>> shrank;
+  };
+  std::vector<ReadFile> read_files_;
   std::atomic<uint64_t> octets_read_{0};  // relaxed: a number to show
   uint64_t octets_total_ = 0;
 };

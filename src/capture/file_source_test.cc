@@ -406,6 +406,38 @@ TEST_F(FileSourceTest, AStopRequestEndsTheInputInTheMiddleOfAFile) {
   }
 }
 
+// Of a file that becomes shorter while it is read, what is gone is not guessed.
+
+std::string shrank(const std::string& path) {
+  return "--read " + path +
+         ": became shorter, or unreadable, while it was read; what came before that is counted";
+}
+
+TEST_F(FileSourceTest, AFileThatBecomesShorterEndsThere) {
+  const auto path = file("a", large_pcap());
+  auto source = open({path});
+  Slice slice;
+  ASSERT_TRUE((*source)->next_slice(slice));
+  ASSERT_EQ(slice.end, SliceEnd::Full);
+  ASSERT_EQ(::truncate(path.c_str(), 5000), 0);
+  const auto rest = read_source(**source);
+  EXPECT_LT(slice.packets.size() + rest.packets(), kLargePackets);
+  EXPECT_EQ(rest.errors, std::vector<std::string>{shrank(path)});
+}
+
+TEST_F(FileSourceTest, AFileMayBecomeShorterBehindItsReader) {
+  const auto path = file("a", large_pcap());
+  auto source = open({path});
+  std::vector<Slice> slices(3);
+  for (Slice& slice : slices)
+    static_cast<void>((*source)->next_slice(slice));
+  EXPECT_TRUE((*source)->errors().empty());
+  ASSERT_EQ(::truncate(path.c_str(), 0), 0);
+  EXPECT_EQ(slices[1].packets.back().data[0], 0);
+  ASSERT_EQ((*source)->errors().size(), 1U);
+  EXPECT_EQ((*source)->errors().front().message, shrank(path));
+}
+
 TEST_F(FileSourceTest, APipeThatAStopRequestInterruptsIsNotBroken) {
   const auto path = directory_.path_of("pipe");
   ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);

@@ -28,7 +28,7 @@ void ExplainPipeline::run() {
 
 void ExplainPipeline::count_slice(const Slice& slice) {
   for (size_t i = 0; i < slice.packets.size(); ++i) {
-    if (i % Meter::kBatchMax == 0 && !delta_.has_room_for(Meter::kBatchMax)) merge(slice.second);
+    if (i % Meter::kBatch == 0 && delta_.room() < Meter::kBatch) merge(slice.second);
     count(slice.packets[i], slice.origins[i]);
   }
   delta_.counts.filtered += slice.packets_filtered;

@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "base/check.h"
+#include "capture/read_ahead.h"
 
 namespace clerk {
 namespace {
@@ -42,7 +43,8 @@ FilePipeline::FilePipeline(FileSource& source, Ledger& ledger, const KeyedHash& 
 
 size_t FilePipeline::octets(uint32_t threads, const MeterOptions& meter) {
   constexpr size_t kSlice = Slice::kPacketsMax * sizeof(Packet) + Slice::kChunksMax * kChunkOctets;
-  return threads * (Lane::kDeltas * Delta::octets(meter) + kSlice) + 2 * kChunkOctets;
+  constexpr size_t kReader = 2 * kChunkOctets + ReadAhead::kOctets;
+  return threads * (Lane::kDeltas * Delta::octets(meter) + kSlice) + kReader;
 }
 
 void FilePipeline::run() {
@@ -72,7 +74,7 @@ void FilePipeline::run_meter(uint32_t lane_number, Lane& lane) {
   Slice slice;
   slice.packets.reserve(Slice::kPacketsMax);
   Delta* delta = lane.empty.pop();
-  while (take_slice(lane_number, slice)) {
+  while (take_slice(lane_number, lane, slice)) {
     count_slice(slice, meter, lane, delta);
     push(lane.full, Handover{delta, true, slice.end, slice.next_second, slice.clock_jumped});
     if (slice.end == SliceEnd::Input) return;
@@ -81,35 +83,33 @@ void FilePipeline::run_meter(uint32_t lane_number, Lane& lane) {
   }
 }
 
-// Waits for the token, reads, and passes the token on. False when nothing is left to read.
-bool FilePipeline::take_slice(uint32_t lane, Slice& slice) {
-  uint32_t holder = token_.load(std::memory_order_acquire);
-  while (holder != lane) {
-    token_.wait(holder, std::memory_order_acquire);
-    holder = token_.load(std::memory_order_acquire);
-  }
+// Waits for the lane's next turn, reads, and passes the token on. False when nothing is left to
+// read.
+bool FilePipeline::take_slice(uint32_t lane_number, Lane& lane, Slice& slice) {
+  static_cast<void>(lane.turns.wait_while(lane.turns_taken++));
   const bool taken = source_.next_slice(slice);
-  pass_token_to((lane + 1) % static_cast<uint32_t>(lanes_.size()));
+  pass_token_to((lane_number + 1) % lanes_.size());
   return taken;
 }
 
-void FilePipeline::pass_token_to(uint32_t lane) {
-  token_.store(lane, std::memory_order_release);
-  token_.notify_all();
+void FilePipeline::pass_token_to(size_t lane_number) {
+  WatchedWord& turns = lanes_[lane_number]->turns;
+  turns.set(turns.own() + 1);  // own: the token puts the accesses of all lanes in order
 }
 
 // Counts into `delta`; hands it over early, and takes another, when it might not have room.
 void FilePipeline::count_slice(const Slice& slice, Meter& meter, Lane& lane, Delta*& delta) {
   std::span<const Packet> left = slice.packets;
   while (!left.empty()) {
-    if (!delta->has_room_for(Meter::kBatchMax)) {
+    if (delta->room() < Meter::kBatch) {
       delta->second = slice.second;
       push(lane.full, Handover{.delta = delta});
       delta = lane.empty.pop();
     }
-    const size_t batch = std::min<size_t>(left.size(), Meter::kBatchMax);
-    meter.count(left.first(batch), *delta);
-    left = left.subspan(batch);
+    const uint32_t room = delta->room() - delta->room() % Meter::kBatch;
+    const size_t now = std::min<size_t>(left.size(), room);
+    meter.count(left.first(now), *delta);
+    left = left.subspan(now);
   }
   delta->second = slice.second;
   delta->counts.filtered += slice.packets_filtered;

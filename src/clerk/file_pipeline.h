@@ -11,12 +11,12 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <memory>
 #include <thread>
 #include <vector>
 
 #include "base/spsc_queue.h"
+#include "base/watched_word.h"
 #include "capture/file_source.h"
 #include "flow/ledger.h"
 #include "flow/meter.h"
@@ -57,15 +57,17 @@ class FilePipeline {
     std::array<std::unique_ptr<Delta>, kDeltas> deltas;
     SpscQueue<Delta*, kQueueCapacity> empty;
     SpscQueue<Handover, kQueueCapacity> full;
+    // How often the lane was given the token, by the holder before it. The source's state passes
+    // with it.
+    WatchedWord turns{0};
+    uint32_t turns_taken = 0;  // the meter's thread only
   };
-
-  static constexpr uint32_t kNobody = UINT32_MAX;
 
   std::vector<std::jthread> start_meters();
   void run_meter(uint32_t lane_number, Lane& lane);
-  bool take_slice(uint32_t lane, Slice& slice);
+  bool take_slice(uint32_t lane_number, Lane& lane, Slice& slice);
   void count_slice(const Slice& slice, Meter& meter, Lane& lane, Delta*& delta);
-  void pass_token_to(uint32_t lane);
+  void pass_token_to(size_t lane_number);
   void merge_slices();
   Handover merge_slice(Lane& lane);
 
@@ -74,8 +76,6 @@ class FilePipeline {
   const KeyedHash& hash_;
   MeterOptions meter_;
   std::vector<std::unique_ptr<Lane>> lanes_;
-  // The lane that may read. Release and acquire: the source's state passes with the token.
-  std::atomic<uint32_t> token_{kNobody};
 };
 
 }  // namespace clerk

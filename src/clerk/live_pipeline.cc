@@ -104,7 +104,7 @@ class LivePipeline::Capture {
     BlockReader reader(block);
     meter_.set_mtu(pipeline_.options_.mtu.value_or(block.mtu));
     for (auto packets = reader.next(batch_); !packets.empty(); packets = reader.next(batch_)) {
-      if (!delta_->has_room_for(Meter::kBatchMax)) hand_over();
+      if (delta_->room() < Meter::kBatch) hand_over();
       newest_ns_ = packets.back().time_ns;
       meter_.count(lane_.filter ? filtered(packets) : packets, *delta_);
     }
@@ -153,7 +153,7 @@ class LivePipeline::Capture {
   Meter meter_;
   Delta* delta_ = nullptr;
   uint32_t second_ = 0;  // of the last hand-over that was due
-  std::array<Packet, Meter::kBatchMax> batch_;
+  std::array<Packet, Meter::kBatch> batch_;
   uint64_t newest_ns_ = 0;
   bool drained_ = false;
   std::optional<steady_clock::time_point> stopped_at_;

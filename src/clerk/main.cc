@@ -51,7 +51,7 @@ Result<Sinks> open_sinks(const Options& options) {
   const UdpOptions udp{.session = {.observation_domain = options.observation_domain,
                                    .time_unit = options.time_unit,
                                    .non_ip = options.meter.non_ip},
-                       .records_per_second = options.udp_records_per_second};
+                       .pace = options.udp_pace};
   Sinks sinks;
   for (const Destination& destination : options.collectors)
     sinks.attach(TRY(create_sink(destination, udp)));
@@ -214,10 +214,10 @@ Result<int> read_files(const Options& options) {
     if (for_people) progress.emplace(*source);
     count_files(options, *source, ledger, hash, explainer.get());
   }
-  for (const Error& error : source->errors())
+  const std::vector<Error> errors = source->errors();
+  for (const Error& error : errors)
     spdlog::error("{}", error.message);
-  const bool failed =
-      have_failed(sinks) || has_failed(explainer.get()) || !source->errors().empty();
+  const bool failed = have_failed(sinks) || has_failed(explainer.get()) || !errors.empty();
   print_to(stderr, format_counts(ledger.counts(), sinks.total()) + "\n");
   if (for_people) print_to(stderr, format_summary(ledger.counts(), largest));
   return failed ? kExitFailed : kExitDone;

@@ -68,6 +68,7 @@ struct Raw {
   std::string asns_csv;
   std::string asn_db;
   std::string log_level = "info";
+  std::optional<uint64_t> udp_records_per_second;
   uint32_t threads = 0;  // 0: not given
   uint32_t ring_mib = 0;
 };
@@ -165,11 +166,13 @@ void add_output_flags(CLI::App& app, Options& options, Raw& raw) {
                  "Observation Domain ID of the messages")
       ->type_name("N")
       ->default_val(1);
-  app.add_option("--udp_records_per_second", options.udp_records_per_second,
-                 "pace of UDP export; 0 is unlimited")
+  app.add_option(
+         "--udp_records_per_second", raw.udp_records_per_second,
+         fmt::format("the highest pace of UDP export; 0 is unlimited [{}; live more while more\n"
+                     "flows end, so that all leave within a second]",
+                     kDefaultRecordsPerSecond))
       ->type_name("N")
-      ->check(CLI::Range(uint64_t{0}, kRecordsPerSecondMax))
-      ->default_val(kDefaultRecordsPerSecond);
+      ->check(CLI::Range(uint64_t{0}, kRecordsPerSecondMax));
   app.add_option("--timestamps", raw.time_unit,
                  "flow times as IPFIX elements 156/157 (ns), 154/155 (us) or 152/153 (ms)")
       ->type_name("ns|us|ms")
@@ -275,6 +278,12 @@ Result<AsnFile> asn_file(const Raw& raw) {
   return AsnFile{};
 }
 
+// What the user asks for is a limit.
+RecordPace udp_pace(const Raw& raw) {
+  if (raw.udp_records_per_second) return {*raw.udp_records_per_second, RecordPace::Kind::Limit};
+  return {kDefaultRecordsPerSecond, RecordPace::Kind::Usual};
+}
+
 uint32_t default_threads(const Options& options) {
   if (!options.live()) return 1;
   if (!options.cpus.empty())
@@ -337,6 +346,7 @@ Result<void> finish(const Raw& raw, Options& options) {
   options.active_timeout_ns =
       TRY(timeout("--upload_every_secs (--active_timeout)", raw.active_seconds));
   options.idle_timeout_ns = TRY(timeout("--flow_timeout_secs (--idle_timeout)", raw.idle_seconds));
+  options.udp_pace = udp_pace(raw);
   options.time_unit = TRY(time_unit(raw.time_unit));
   options.meter.mtu = options.mtu.value_or(kEthernetMtu);
   if (raw.decapsulate) {

@@ -16,6 +16,7 @@
 #include "flow/enrich.h"
 #include "ipfix/timestamp.h"
 #include "sink/destination.h"
+#include "sink/record_pacer.h"
 
 namespace clerk {
 
@@ -38,7 +39,7 @@ struct Options {
   std::string decapsulate;  // as written; what it means is in `meter`
   MeterOptions meter;
   uint32_t observation_domain = 0;
-  uint64_t udp_records_per_second = 0;
+  RecordPace udp_pace;
   ipfix::TimeUnit time_unit = ipfix::TimeUnit::Nanoseconds;
   std::string user;  // whom to become, once the sources are open; empty: the default
   LogLevel log_level = LogLevel::Info;

@@ -57,7 +57,8 @@ TEST(Options, HaveTheDefaultsOfTheDesign) {
   EXPECT_EQ(options.flows_max, 4194304U);
   EXPECT_FALSE(options.meter.non_ip);
   EXPECT_EQ(options.observation_domain, 1U);
-  EXPECT_EQ(options.udp_records_per_second, 100'000U);
+  EXPECT_EQ(options.udp_pace.records_per_second, 100'000U);
+  EXPECT_EQ(options.udp_pace.kind, RecordPace::Kind::Usual);
   EXPECT_EQ(options.time_unit, ipfix::TimeUnit::Nanoseconds);
   EXPECT_FALSE(options.check);
 }
@@ -94,7 +95,8 @@ TEST(Options, TakeEveryFlag) {
   EXPECT_EQ(options.idle_timeout_ns, 1'000'000'000U);
   EXPECT_EQ(options.flows_max, 1000U);
   EXPECT_EQ(options.observation_domain, 4294967295U);
-  EXPECT_EQ(options.udp_records_per_second, 0U);
+  EXPECT_EQ(options.udp_pace.records_per_second, 0U);
+  EXPECT_EQ(options.udp_pace.kind, RecordPace::Kind::Limit);
   EXPECT_EQ(options.time_unit, ipfix::TimeUnit::Microseconds);
   EXPECT_TRUE(options.meter.non_ip);
   EXPECT_TRUE(options.check);

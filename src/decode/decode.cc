@@ -102,7 +102,7 @@ Stop decapsulate(TunnelSet tunnels, Walk& walk) {
 
 }  // namespace
 
-Stop decode(const Packet& packet, TunnelSet tunnels, Headers& headers, LayerTrace* trace) {
+Stop decode_layers(const Packet& packet, TunnelSet tunnels, Headers& headers, LayerTrace* trace) {
   const uint32_t wire_octets = std::max(packet.wire_octets, packet.captured_octets);
   Walk walk{.reader = {packet.data, packet.captured_octets, wire_octets - packet.captured_octets},
             .headers = headers,

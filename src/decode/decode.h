@@ -1,9 +1,11 @@
 // Octets become headers: link layer, then IP, then the transport protocol's first octets.
 //
-// docs/decoding.md has the rules. link.cc knows the link types, wlan.cc IEEE 802.11 among them;
-// shims.cc tags, labels and what else lies in front of IP; network.cc IPv4 with options, the chain
-// of IPv6 extension headers and fragments; transport.cc ports, ICMP type and code and TCP flags;
-// tunnel.cc what holds another packet; wire.h what all these look like. They share a Walk (walk.h).
+// docs/decoding.md has the rules. usual_packet.h takes most packets at a glance; the layers take
+// the others, and all when tunnels or a trace are asked for: link.cc knows the link types, wlan.cc
+// IEEE 802.11 among them; shims.cc tags, labels and what else lies in front of IP; network.cc IPv4
+// with options, the chain of IPv6 extension headers and fragments; transport.cc ports, ICMP type
+// and code and TCP flags; tunnel.cc what holds another packet; wire.h what all these look like.
+// They share a Walk (walk.h).
 //
 // Nothing is read outside the captured octets, nothing is allocated, and nothing is guessed: a
 // packet that yields no key says why. Any thread; no state.
@@ -16,6 +18,7 @@
 #include "decode/headers.h"
 #include "decode/layer_trace.h"
 #include "decode/tunnels.h"
+#include "decode/usual_packet.h"
 
 namespace clerk {
 
@@ -46,7 +49,18 @@ inline constexpr size_t kStops = 12;
 // Fills `headers` when it returns Done; otherwise only what LinkHeaders says there. Looks into
 // `tunnels`. Adds each layer that it reads to `trace`, if there is one, also those inside a tunnel
 // that turns out to be none.
-[[nodiscard]] Stop decode(const Packet& packet, TunnelSet tunnels, Headers& headers,
-                          LayerTrace* trace = nullptr);
+[[nodiscard]] inline Stop decode(const Packet& packet, TunnelSet tunnels, Headers& headers,
+                                 LayerTrace* trace = nullptr);
+
+// The same, and always layer by layer.
+[[nodiscard]] Stop decode_layers(const Packet& packet, TunnelSet tunnels, Headers& headers,
+                                 LayerTrace* trace);
+
+Stop decode(const Packet& packet, TunnelSet tunnels, Headers& headers, LayerTrace* trace) {
+  const bool wants_layers = trace != nullptr || !tunnels.empty();
+  if (!wants_layers && decode_usual(packet, headers)) [[likely]]
+    return Stop::Done;
+  return decode_layers(packet, tunnels, headers, trace);
+}
 
 }  // namespace clerk

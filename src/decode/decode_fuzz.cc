@@ -56,13 +56,15 @@ Decoded decode_cut(const uint8_t* data, size_t captured, uint32_t wire_octets, L
   return decoded;
 }
 
+// What is only a fragment's need not be filled in otherwise.
 bool same_key(const Headers& left, const Headers& right) {
+  const bool same_datagram = left.datagram_protocol == right.datagram_protocol &&
+                             left.identification == right.identification;
   return left.version == right.version && left.protocol == right.protocol &&
          left.tos == right.tos && left.source_port == right.source_port &&
          left.destination_port == right.destination_port && left.vlan_id == right.vlan_id &&
-         left.fragment == right.fragment && left.datagram_protocol == right.datagram_protocol &&
-         left.identification == right.identification && left.octets == right.octets &&
-         left.decapsulated == right.decapsulated;
+         left.fragment == right.fragment && (left.fragment == Fragment::Whole || same_datagram) &&
+         left.octets == right.octets && left.decapsulated == right.decapsulated;
 }
 
 void check_agreement(const Decoded& shorter, const Decoded& longer) {

@@ -42,8 +42,9 @@ struct Headers {
   Fragment fragment;
   bool decapsulated;       // the IP header is that inside a tunnel
   bool tcp_flags_missing;  // a TCP header cut between its ports and its flags
-  // Of a fragment's datagram: its identification, and its protocol as every fragment of it
-  // announces it, which for IPv6 may be an extension header in front of `protocol`.
+  // Of a fragment's datagram, and undefined for others: its identification, and its protocol as
+  // every fragment of it announces it, which for IPv6 may be an extension header in front of
+  // `protocol`.
   uint8_t datagram_protocol;
   uint32_t identification;
   uint32_t octets;          // IP length: IPv4 total length, IPv6 payload length + 40

@@ -2,6 +2,7 @@
 // it and gives it back empty.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 
 #include "decode/tunnels.h"
@@ -34,9 +35,10 @@ struct Delta {
     if (link_entries > 0) link.emplace(link_entries);
   }
 
-  // Whether this many packets find room whatever they are.
-  [[nodiscard]] bool has_room_for(uint32_t packets) const {
-    return ipv4.room() >= packets && ipv6.room() >= packets && (!link || link->room() >= packets);
+  // How many packets find room, whatever they are.
+  [[nodiscard]] uint32_t room() const {
+    const uint32_t ip = std::min(ipv4.room(), ipv6.room());
+    return link ? std::min(ip, link->room()) : ip;
   }
 
   void clear() {

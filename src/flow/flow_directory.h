@@ -47,10 +47,9 @@ class FlowDirectory {
     const uint32_t tag = tag_of(hash);
     for (size_t i = home(hash);; i = next(i)) {
       const Line& line = lines_[i];
-      for (uint32_t slot = 0; slot < kSlots; ++slot) {
-        if (line.tag[slot] == tag && is_used(line, slot) && matches(line.record[slot])) {
-          return line.record[slot];
-        }
+      for (uint32_t slots = slots_with(line.tag, tag) & line.used; slots != 0; slots &= slots - 1) {
+        const uint32_t record = line.record[std::countr_zero(slots)];
+        if (matches(record)) return record;
       }
       if (line.overflow == 0) return kNone;
     }
@@ -59,11 +58,8 @@ class FlowDirectory {
   // The record that a search for this hash will probably look at first, or kNone.
   [[nodiscard]] uint32_t guess(uint64_t hash) const {
     const Line& line = lines_[home(hash)];
-    const uint32_t tag = tag_of(hash);
-    for (uint32_t slot = 0; slot < kSlots; ++slot) {
-      if (line.tag[slot] == tag) return line.record[slot];
-    }
-    return kNone;
+    const uint32_t slots = slots_with(line.tag, tag_of(hash));
+    return slots == 0 ? kNone : line.record[std::countr_zero(slots)];
   }
 
   CLERK_ALWAYS_INLINE void prefetch(uint64_t hash) const {
@@ -90,11 +86,10 @@ class FlowDirectory {
     --records_;
     for (size_t i = home(hash);; i = next(i)) {
       Line& line = lines_[i];
-      for (uint32_t slot = 0; slot < kSlots; ++slot) {
-        if (is_used(line, slot) && line.record[slot] == record) {
-          line.used &= ~(1U << slot);
-          return;
-        }
+      const uint32_t slots = slots_with(line.record, record) & line.used;
+      if (slots != 0) {
+        line.used &= ~slots;
+        return;
       }
       CHECK(line.overflow > 0);
       --line.overflow;
@@ -130,7 +125,15 @@ class FlowDirectory {
   }
   [[nodiscard]] size_t next(size_t line) const { return line + 1 == lines_in_use_ ? 0 : line + 1; }
   static uint32_t tag_of(uint64_t hash) { return static_cast<uint32_t>(hash >> 32); }
-  static bool is_used(const Line& line, uint32_t slot) { return (line.used >> slot & 1) != 0; }
+
+  // One bit for each slot that has this value. All are compared: which one it is nobody can
+  // predict.
+  static uint32_t slots_with(const uint32_t (&values)[kSlots], uint32_t wanted) {
+    uint32_t slots = 0;
+    for (uint32_t slot = 0; slot < kSlots; ++slot)
+      slots |= static_cast<uint32_t>(values[slot] == wanted) << slot;
+    return slots;
+  }
 
   LazyArray<Line> lines_;
   size_t lines_in_use_;

@@ -47,11 +47,7 @@ class TestPackets {
 
 inline void count_all(Meter& meter, std::span<const DescribedPacket> described, Delta& delta) {
   const TestPackets packets(described);
-  for (auto left = packets.all(); !left.empty();) {
-    const auto batch = left.first(std::min<size_t>(left.size(), Meter::kBatchMax));
-    meter.count(batch, delta);
-    left = left.subspan(batch.size());
-  }
+  meter.count(packets.all(), delta);
 }
 
 // What makes two packets belong to one flow.

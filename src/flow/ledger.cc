@@ -1,6 +1,7 @@
 #include "flow/ledger.h"
 
 #include <algorithm>
+#include <array>
 #include <tuple>
 #include <utility>
 
@@ -13,7 +14,11 @@ namespace {
 
 // Records handed over at once: a few hundred make the hand-over's cost vanish and stay in the
 // cache.
-constexpr size_t kBatchRecords = 256;
+constexpr size_t kRecordsDelivered = 256;
+
+// Records whose memory is fetched together: as many as a core has requests under way, and few
+// enough that none is pushed out of its first cache again.
+constexpr size_t kBatchRecords = 32;
 
 // How many entries ahead the directory's lines and then the records are fetched.
 constexpr uint32_t kPrefetchLine = 16;
@@ -75,7 +80,7 @@ Ledger::Ledger(const LedgerOptions& options, const KeyedHash& hash, LedgerOutput
       ipv4_datagrams_(hash),
       ipv6_datagrams_(hash),
       due_(options.flows_max) {
-  batch_.reserve(kBatchRecords);
+  batch_.reserve(kRecordsDelivered);
 }
 
 size_t Ledger::octets(uint32_t flows_max) {
@@ -136,21 +141,23 @@ CLERK_ALWAYS_INLINE void Ledger::prefetch(const MeterTable<Key>& table, uint32_t
   if (entry + kPrefetchLine < table.size()) directory_.prefetch(table[entry + kPrefetchLine].hash);
   if (entry + kPrefetchRecord >= table.size()) return;
   const uint32_t record = directory_.guess(table[entry + kPrefetchRecord].hash);
-  if (record != FlowDirectory::kNone) records_.prefetch(record);
+  if (record != FlowDirectory::kNone) records_.prefetch<Key>(record);
 }
 
 template <typename Key>
 FlowCounters Ledger::counters_of(const MeterEntry<Key>& entry) const {
   constexpr uint8_t kEnds = wire::tcp_flag::kFin | wire::tcp_flag::kRst;
-  const bool ends = (entry.tcp_flags & kEnds) != 0;
   // A live delta may hold the first packets of the next second too.
-  const uint32_t ended_in = std::clamp(whole_seconds(entry.last_ns), second_, second_ + 1);
+  const auto end_second = [&] {
+    return std::clamp(whole_seconds(entry.last_ns), second_, second_ + 1) + 1 + kEndTicks;
+  };
+  const bool ends = (entry.tcp_flags & kEnds) != 0;
   return {.octets = entry.octets,
           .packets = entry.packets,
           .first_ns = entry.first_ns,
           .last_ns = entry.last_ns,
           .ordinal = packets_before_ + entry.ordinal,
-          .end_second = ends ? ended_in + 1 + kEndTicks : FlowCounters::kNotEnded,
+          .end_second = ends ? end_second() : FlowCounters::kNotEnded,
           .tcp_flags = entry.tcp_flags,
           .tos = entry.tos,
           .marks = entry.marks};
@@ -239,12 +246,22 @@ uint32_t Ledger::open(const Key& key, uint64_t hash, const FlowCounters& counter
 
 void Ledger::grow_directory() {
   directory_.grow();
-  for (uint32_t record = records_.oldest(); record != RecordTable::kNone;
-       record = records_.next(record)) {
-    if ((records_.counters(record).marks & mark::kSuperseded) == 0) {
-      directory_.insert(hash_of(record), record);
+  uint32_t record = records_.oldest();
+  while (record != RecordTable::kNone) {
+    std::array<std::pair<uint64_t, uint32_t>, kBatchRecords> batch;
+    size_t size = 0;
+    for (; size < batch.size() && record != RecordTable::kNone; record = records_.next(record)) {
+      if (is_superseded(record)) continue;
+      batch[size] = {hash_of(record), record};
+      directory_.prefetch(batch[size++].first);
     }
+    for (size_t i = 0; i < size; ++i)
+      directory_.insert(batch[i].first, batch[i].second);
   }
+}
+
+bool Ledger::is_superseded(uint32_t record) const {
+  return (records_.counters(record).marks & mark::kSuperseded) != 0;
 }
 
 uint64_t Ledger::hash_of(uint32_t record) const {
@@ -287,18 +304,27 @@ void Ledger::add_due(uint32_t record, EndReason reason) {
 
 void Ledger::collect_due(uint32_t second) {
   ExpiryWheel& wheel = records_.wheel();
+  std::array<uint32_t, kBatchRecords> batch;
   for (;;) {
-    const uint32_t record = wheel.take(second);
-    if (record == RecordTable::kNone) return;
-    const FlowCounters& held = records_.counters(record);
-    const uint32_t due = due_second(held, options_.timeouts);
-    if (due <= second) {
-      add_due(record, due_reason(held, options_.timeouts, second));
-    } else if (is_ahead_of_clock(held, second)) {
-      add_due(record, EndReason::ForcedEnd);
-    } else {
-      wheel.add(record, due, second);
-    }
+    size_t size = 0;
+    for (; size < batch.size() && (batch[size] = wheel.take(second)) != RecordTable::kNone; ++size)
+      records_.prefetch<Ipv4Key>(batch[size]);
+    for (size_t i = 0; i < size; ++i)
+      judge(batch[i], second);
+    if (size < batch.size()) return;
+  }
+}
+
+// Whether the record is due at this tick, or when.
+void Ledger::judge(uint32_t record, uint32_t second) {
+  const FlowCounters& held = records_.counters(record);
+  const uint32_t due = due_second(held, options_.timeouts);
+  if (due <= second) {
+    add_due(record, due_reason(held, options_.timeouts, second));
+  } else if (is_ahead_of_clock(held, second)) {
+    add_due(record, EndReason::ForcedEnd);
+  } else {
+    records_.wheel().add(record, due, second);
   }
 }
 
@@ -328,34 +354,50 @@ void Ledger::restart() {
 void Ledger::evict_oldest() {
   const uint32_t record = records_.oldest();
   records_.wheel().remove(record);
-  release(record,
-          records_.counters(record).ended() ? EndReason::EndDetected : EndReason::LackOfResources);
+  const bool ended = records_.counters(record).ended();
+  release(record, ended ? EndReason::EndDetected : EndReason::LackOfResources, hash_of(record));
 }
 
 // Records leave in the order of their first packets.
 void Ledger::release_due() {
-  const std::span<Due> due(due_.data(), due_count_);
-  std::ranges::sort(due, {}, &Due::ordinal);
-  for (const auto& [ordinal, record, reason] : due)
-    release(record, reason);
+  std::span<Due> due(due_.data(), due_count_);
+  if (!std::ranges::is_sorted(due, {}, &Due::ordinal)) std::ranges::sort(due, {}, &Due::ordinal);
+  while (!due.empty()) {
+    const auto batch = due.first(std::min(due.size(), kBatchRecords));
+    due = due.subspan(batch.size());
+    for (const Due& next : due.first(std::min(due.size(), kBatchRecords)))
+      records_.prefetch<Ipv4Key>(next.record);
+    release_batch(batch);
+  }
   due_count_ = 0;
   deliver();
 }
 
-void Ledger::release(uint32_t record, EndReason reason) {
-  switch (records_.kind(record)) {
-    case FlowKind::Ipv4: release_as<Ipv4Key>(record, reason); break;
-    case FlowKind::Ipv6: release_as<Ipv6Key>(record, reason); break;
-    case FlowKind::Link: release_as<LinkKey>(record, reason); break;
+// The directory's lines of all are on their way before the first is needed.
+void Ledger::release_batch(std::span<const Due> batch) {
+  std::array<uint64_t, kBatchRecords> hashes;
+  for (size_t i = 0; i < batch.size(); ++i) {
+    hashes[i] = hash_of(batch[i].record);
+    directory_.prefetch(hashes[i]);
   }
-  if (batch_.size() == kBatchRecords) deliver();
+  for (size_t i = 0; i < batch.size(); ++i)
+    release(batch[i].record, batch[i].reason, hashes[i]);
+}
+
+void Ledger::release(uint32_t record, EndReason reason, uint64_t hash) {
+  switch (records_.kind(record)) {
+    case FlowKind::Ipv4: release_as<Ipv4Key>(record, reason, hash); break;
+    case FlowKind::Ipv6: release_as<Ipv6Key>(record, reason, hash); break;
+    case FlowKind::Link: release_as<LinkKey>(record, reason, hash); break;
+  }
+  if (batch_.size() == kRecordsDelivered) deliver();
 }
 
 template <typename Key>
-void Ledger::release_as(uint32_t record, EndReason reason) {
+void Ledger::release_as(uint32_t record, EndReason reason, uint64_t hash) {
   const Key key = records_.key<Key>(record);
   const FlowCounters& held = records_.counters(record);
-  if ((held.marks & mark::kSuperseded) == 0) directory_.remove(hash_(key), record);
+  if (!is_superseded(record)) directory_.remove(hash, record);
   batch_.push_back(to_flow_record(key, held, reason));
   ++counts_.records_exported;
   counts_.packets_exported += held.packets;

@@ -125,6 +125,7 @@ class Ledger {
   uint32_t open(const Key& key, uint64_t hash, const FlowCounters& counters);
   void grow_directory();
   [[nodiscard]] uint64_t hash_of(uint32_t record) const;
+  [[nodiscard]] bool is_superseded(uint32_t record) const;
   template <typename Key>
   [[nodiscard]] FlowCounters counters_of(const MeterEntry<Key>& entry) const;
   template <typename Key>
@@ -135,12 +136,14 @@ class Ledger {
   void expire_datagrams(uint32_t second);
   void add_due(uint32_t record, EndReason reason);
   void collect_due(uint32_t second);
+  void judge(uint32_t record, uint32_t second);
   void collect_all();
   void evict_oldest();
   void release_due();
-  void release(uint32_t record, EndReason reason);
+  void release_batch(std::span<const Due> batch);
+  void release(uint32_t record, EndReason reason, uint64_t hash);
   template <typename Key>
-  void release_as(uint32_t record, EndReason reason);
+  void release_as(uint32_t record, EndReason reason, uint64_t hash);
   void deliver();
 
   [[nodiscard]] bool is_idle() const;

@@ -141,10 +141,19 @@ Stop Meter::decode(const Packet& packet, Headers& headers, LayerTrace* trace) co
   return packet.time_ns < kTimeEnd ? stop : Stop::BadTime;
 }
 
-void Meter::decode_all(std::span<const Packet> packets, const Delta& delta) {
-  for (size_t i = 0; i < packets.size(); ++i) {
+// The headers of most packets lie on one or two lines, which one cannot know.
+CLERK_ALWAYS_INLINE void prefetch_headers(const Packet& packet) {
+  constexpr size_t kTransportAt = wire::kEthernetOctets + wire::kIpv4OctetsMin;
+  prefetch_for_read(packet.data);
+  prefetch_for_read(packet.data + kTransportAt + wire::kTcpFlagsAt);
+}
+
+CLERK_ALWAYS_INLINE void Meter::decode_all(std::span<const Packet> batch,
+                                           std::span<const Packet> next, const Delta& delta) {
+  for (size_t i = 0; i < batch.size(); ++i) {
+    if (i < next.size()) prefetch_headers(next[i]);
     Pending& pending = pending_[i];
-    pending.stop = decode(packets[i], pending.headers);
+    pending.stop = decode(batch[i], pending.headers);
     if (pending.stop != Stop::Done) [[unlikely]] {
       if (is_link_flow(pending.stop, delta))
         pending.link = keyed(make_link_key(pending.headers), *delta.link);
@@ -169,14 +178,26 @@ CLERK_ALWAYS_INLINE void Meter::prefetch_entries(size_t packets, const Delta& de
 }
 
 void Meter::count(std::span<const Packet> packets, Delta& delta) {
-  DCHECK(packets.size() <= kBatchMax);
-  decode_all(packets, delta);
-  prefetch_entries(packets.size(), delta);
+  const auto take_batch = [&packets] {
+    const auto batch = packets.first(std::min<size_t>(packets.size(), kBatch));
+    packets = packets.subspan(batch.size());
+    return batch;
+  };
+  for (auto batch = take_batch(); !batch.empty();) {
+    const auto next = take_batch();
+    count_batch(batch, next, delta);
+    batch = next;
+  }
+}
+
+void Meter::count_batch(std::span<const Packet> batch, std::span<const Packet> next, Delta& delta) {
+  decode_all(batch, next, delta);
+  prefetch_entries(batch.size(), delta);
   PacketCounts& counts = delta.counts;
-  for (size_t i = 0; i < packets.size(); ++i) {
+  for (size_t i = 0; i < batch.size(); ++i) {
     const Pending& pending = pending_[i];
     Stop stop = pending.stop;
-    const uint64_t time_ns = packets[i].time_ns;
+    const uint64_t time_ns = batch[i].time_ns;
     if (stop == Stop::Done) [[likely]] {
       stop = pending.headers.version == IpVersion::V4
                  ? count_one(delta.ipv4, pending.ipv4.key, pending.ipv4.hash, pending.headers,

@@ -3,8 +3,8 @@
 // A packet without IP is metered by its link headers when the delta has a table for it.
 //
 // One for each capture thread, shared with nobody. It takes no lock, allocates nothing, makes no
-// system call and knows nothing of timeouts. Packets are taken in batches so that table lines are
-// on their way from memory while other packets are decoded.
+// system call and knows nothing of timeouts. Packets are taken in batches, so that table lines and
+// packets are on their way from memory while others are decoded.
 #pragma once
 
 #include <array>
@@ -20,7 +20,7 @@ namespace clerk {
 
 class Meter {
  public:
-  static constexpr uint32_t kBatchMax = 32;
+  static constexpr uint32_t kBatch = 32;
 
   // The hash must be the ledger's. It outlives the meter.
   explicit Meter(const KeyedHash& hash, const MeterOptions& options = {})
@@ -29,8 +29,8 @@ class Meter {
   // For the packets to come.
   void set_mtu(uint32_t mtu) { options_.mtu = mtu; }
 
-  // At most kBatchMax packets. A packet of a new flow that finds its table full is counted as
-  // ignored for lack of resources; Delta::has_room_for() tells beforehand.
+  // Any number of packets. One of a new flow that finds its table full is counted as ignored for
+  // lack of resources; Delta::room() tells beforehand.
   void count(std::span<const Packet> packets, Delta& delta);
 
   // Decodes a packet as count() does.
@@ -55,14 +55,15 @@ class Meter {
     };
   };
 
-  void decode_all(std::span<const Packet> packets, const Delta& delta);
+  void count_batch(std::span<const Packet> batch, std::span<const Packet> next, Delta& delta);
+  void decode_all(std::span<const Packet> batch, std::span<const Packet> next, const Delta& delta);
   void prefetch_entries(size_t packets, const Delta& delta);
   template <typename Key>
   Keyed<Key> keyed(const Key& key, const MeterTable<Key>& table) const;
 
   const KeyedHash& hash_;
   MeterOptions options_;
-  std::array<Pending, kBatchMax> pending_;
+  std::array<Pending, kBatch> pending_;
 };
 
 }  // namespace clerk

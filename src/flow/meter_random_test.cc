@@ -207,7 +207,7 @@ TEST(MeterAndTwin, AgreeOnRandomBatches) {
       MeterTwin twin(entries);
       delta.clear();
       for (int batch = 0; batch < 20; ++batch) {
-        std::vector<DescribedPacket> packets(1 + dice.below(uint64_t{2} * Meter::kBatchMax));
+        std::vector<DescribedPacket> packets(1 + dice.below(uint64_t{2} * Meter::kBatch));
         std::ranges::generate(packets, [&] { return random_packet(dice); });
         count_all(meter, packets, delta);
         for (const DescribedPacket& packet : packets)

@@ -75,7 +75,12 @@ class RecordTable {
   [[nodiscard]] const FlowCounters& counters(uint32_t record) const {
     return hot_[record].counters;
   }
-  CLERK_ALWAYS_INLINE void prefetch(uint32_t record) const { prefetch_for_write(&hot_[record]); }
+  // Fetches what a record with a key of this type has.
+  template <typename Key>
+  CLERK_ALWAYS_INLINE void prefetch(uint32_t record) const {
+    prefetch_for_write(&hot_[record]);
+    if constexpr (sizeof(Key) > kKeyEnd) prefetch_for_write(&cold_[record]);
+  }
 
   // Held records in the order in which they were opened.
   [[nodiscard]] uint32_t oldest() const { return order_.front(kHeld); }

@@ -1,5 +1,7 @@
 #include "ipfix/message.h"
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 #include <utility>
 
@@ -31,8 +33,8 @@ uint8_t* put_address(uint8_t* to, const Address& address, uint16_t octets) {
 
 // One field of a Data Record. The compiler sees a constant `kField`, so no branch is left of the
 // switch.
-template <Value kValue, uint16_t kOctets>
-uint8_t* put_field(uint8_t* to, const FlowRecord& record, TimeUnit unit) {
+template <Value kValue, uint16_t kOctets, TimeUnit kUnit>
+uint8_t* put_field(uint8_t* to, const FlowRecord& record) {
   if constexpr (kValue == Value::SourceAddress) return put_address(to, record.source, kOctets);
   if constexpr (kValue == Value::DestinationAddress)
     return put_address(to, record.destination, kOctets);
@@ -51,37 +53,26 @@ uint8_t* put_field(uint8_t* to, const FlowRecord& record, TimeUnit unit) {
   if constexpr (kValue == Value::Octets) return store_big_endian(to, record.octets);
   if constexpr (kValue == Value::Packets) return store_big_endian(to, record.packets);
   if constexpr (kValue == Value::FlowStart)
-    return store_big_endian(to, encode_time(record.first_ns, unit));
+    return store_big_endian(to, encode_time(record.first_ns, kUnit));
   if constexpr (kValue == Value::FlowEnd)
-    return store_big_endian(to, encode_time(record.last_ns, unit));
+    return store_big_endian(to, encode_time(record.last_ns, kUnit));
   if constexpr (kValue == Value::Tos) return store_big_endian(to, record.tos);
   if constexpr (kValue == Value::EndReason)
     return store_big_endian(to, std::to_underlying(record.end_reason));
   if constexpr (kValue == Value::VlanId) return store_big_endian(to, record.vlan_id);
 }
 
-// The whole record: its fields one after the other, as the template lists them. The unit changes
-// element ids only, never sizes.
-template <FlowKind kKind, size_t... kIndex>
-uint8_t* put_fields(uint8_t* to, const FlowRecord& record, TimeUnit unit,
-                    std::index_sequence<kIndex...>) {
-  static constexpr auto kList = default_fields<kKind>(TimeUnit::Nanoseconds);
-  ((to = put_field<kList[kIndex].value, kList[kIndex].octets>(to, record, unit)), ...);
+// The whole record: its fields one after the other, as the template lists them.
+template <FlowKind kKind, TimeUnit kUnit, size_t... kIndex>
+uint8_t* put_fields(uint8_t* to, const FlowRecord& record, std::index_sequence<kIndex...>) {
+  static constexpr auto kList = default_fields<kKind>(kUnit);
+  ((to = put_field<kList[kIndex].value, kList[kIndex].octets, kUnit>(to, record)), ...);
   return to;
 }
 
-template <FlowKind kKind>
-uint8_t* put_record(uint8_t* to, const FlowRecord& record, TimeUnit unit) {
-  return put_fields<kKind>(to, record, unit, std::make_index_sequence<kFields<kKind>>());
-}
-
-uint8_t* put_record(uint8_t* to, FlowKind kind, const FlowRecord& record, TimeUnit unit) {
-  switch (kind) {
-    case FlowKind::Ipv4: return put_record<FlowKind::Ipv4>(to, record, unit);
-    case FlowKind::Ipv6: return put_record<FlowKind::Ipv6>(to, record, unit);
-    case FlowKind::Link: return put_record<FlowKind::Link>(to, record, unit);
-  }
-  std::unreachable();
+template <FlowKind kKind, TimeUnit kUnit>
+uint8_t* put_record(uint8_t* to, const FlowRecord& record) {
+  return put_fields<kKind, kUnit>(to, record, std::make_index_sequence<kFields<kKind>>());
 }
 
 template <FlowKind kKind>
@@ -107,17 +98,56 @@ uint8_t* put_template(uint8_t* to, FlowKind kind, TimeUnit unit) {
 
 }  // namespace
 
-void DataMessage::add(const FlowRecord& record) {
-  DCHECK(record.kind() == kind_ && !is_full(kMessageOctetsMax));
-  uint8_t* to = octets_.data() + size_;
-  size_ += static_cast<size_t>(put_record(to, kind_, record, unit_) - to);
-  ++records_;
+DataRun::DataRun(FlowKind kind, TimeUnit unit)
+    : kind_(kind),
+      encode_(encoder(kind, unit)),
+      octets_(std::make_unique_for_overwrite<uint8_t[]>(kRunOctetsMax)),
+      end_(octets_.get()) {
+  set_message_octets(kMessageOctetsMax);
 }
 
-std::span<const uint8_t> DataMessage::finish(const MessageHeader& header) {
-  write_headers(octets_.data(), size_, template_id(kind_), header);
+// One for each kind and unit, so that nothing is decided for each record, let alone field.
+DataRun::Encoder DataRun::encoder(FlowKind kind, TimeUnit unit) {
+  constexpr auto kOfUnits = []<FlowKind kKind>() {
+    return std::array<Encoder, 3>{put_record<kKind, TimeUnit::Nanoseconds>,
+                                  put_record<kKind, TimeUnit::Microseconds>,
+                                  put_record<kKind, TimeUnit::Milliseconds>};
+  };
+  constexpr std::array kEncoders{kOfUnits.operator()<FlowKind::Ipv4>(),
+                                 kOfUnits.operator()<FlowKind::Ipv6>(),
+                                 kOfUnits.operator()<FlowKind::Link>()};
+  return kEncoders[std::to_underlying(kind)][std::to_underlying(unit)];
+}
+
+void DataRun::set_message_octets(size_t octets_max) {
+  const size_t records = (octets_max - kEmpty) / record_octets(kind_);
+  CHECK(records_ == 0 && records > 0 && octets_max <= kMessageOctetsMax);
+  const size_t octets = kEmpty + records * record_octets(kind_);
+  const size_t messages = std::min(kRunMessagesMax, kRunOctetsMax / octets);
+  message_records_ = static_cast<uint32_t>(records);
+  records_max_ = static_cast<uint32_t>(messages * records);
+}
+
+// Its headers are written when the run leaves.
+void DataRun::begin_message() {
+  DCHECK(!is_full());
+  end_ += kEmpty;
+  message_room_ = message_records_;
+}
+
+MessageRun DataRun::finish(const MessageHeader& header) {
+  const size_t message_octets = kEmpty + size_t{message_records_} * record_octets(kind_);
+  MessageRun run{{octets_.get(), end_}, message_octets, message_records_, records_};
+  MessageHeader own = header;
+  for (uint8_t* message = octets_.get(); message < end_; message += message_octets) {
+    const size_t octets = std::min(message_octets, static_cast<size_t>(end_ - message));
+    write_headers(message, octets, template_id(kind_), own);
+    own.sequence += message_records_;
+  }
+  end_ = octets_.get();
+  message_room_ = 0;
   records_ = 0;
-  return {octets_.data(), std::exchange(size_, kEmpty)};
+  return run;
 }
 
 TemplateMessage::TemplateMessage(TimeUnit unit, std::span<const FlowKind> kinds) {
@@ -128,9 +158,9 @@ TemplateMessage::TemplateMessage(TimeUnit unit, std::span<const FlowKind> kinds)
   CHECK(size_ <= octets_.size());
 }
 
-std::span<const uint8_t> TemplateMessage::finish(const MessageHeader& header) {
+MessageRun TemplateMessage::finish(const MessageHeader& header) {
   write_headers(octets_.data(), size_, kTemplateSetId, header);
-  return std::span(octets_).first(size_);
+  return {std::span(octets_).first(size_), size_, 0, 0};
 }
 
 }  // namespace clerk::ipfix

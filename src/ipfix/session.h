@@ -1,9 +1,9 @@
 // One Transport Session of the Exporting Process (RFC 7011): turns Flow Records into messages,
 // numbers them, and repeats the templates.
 //
-// It knows nothing of sockets or files: messages go to a function. The sequence number counts Data
-// Records only, and counts those of messages that the transport gave up, so that the collector sees
-// the gap. All timers follow the export clock it is given. One thread at a time.
+// It knows nothing of sockets or files: messages go to a function, a run at once. The sequence
+// number counts Data Records only, and counts those of messages that the transport gave up, so that
+// the collector sees the gap. All timers follow the export clock it is given. One thread at a time.
 #pragma once
 
 #include <array>
@@ -30,22 +30,23 @@ struct SessionOptions {
 
 class Session {
  public:
-  // A complete message and how many Data Records it carries. The octets are valid during the call.
-  using Send = std::function<void(std::span<const uint8_t> message, uint32_t records)>;
+  // Messages that leave one after the other. The octets are valid during the call.
+  using Send = std::function<void(const MessageRun& run)>;
 
   Session(const SessionOptions& options, Send send);
 
-  // Takes over the records; messages leave as they fill.
+  // Takes over the records; messages leave when a run of them is full.
   void add(std::span<const FlowRecord> records, uint32_t export_second);
 
-  // Sends messages that are not full yet, and the templates when they are due.
+  // Sends all that waits, and the templates when they are due.
   void flush(uint32_t export_second);
 
   // The collector may know none of the templates: they go out again with what is sent next.
   void repeat_templates() { templates_sent_.reset(); }
 
   // Messages are kept at most this long: kMessageOctetsMax or less, and never longer than before.
-  void lower_message_octets(size_t octets);
+  // What waits in longer ones leaves first.
+  void lower_message_octets(size_t octets, uint32_t export_second);
   [[nodiscard]] size_t message_octets_max() const { return octets_max_; }
 
   // The least that lower_message_octets() goes down to: a message of one IPv6 record. The templates
@@ -57,25 +58,24 @@ class Session {
   // Collectors lose templates (a restart, a lost datagram): more often than the first minute's
   // patience, and often enough for a fast stream.
   static constexpr uint32_t kTemplateSeconds = 30;
-  static constexpr uint32_t kTemplateMessages = 4096;
+  static constexpr size_t kTemplateMessages = 4096;
 
-  DataMessage& message_for(const FlowRecord& record) {
-    return messages_[std::to_underlying(record.kind())];
-  }
+  DataRun& run_for(const FlowRecord& record) { return runs_[std::to_underlying(record.kind())]; }
   [[nodiscard]] bool templates_due(uint32_t export_second) const;
   void send_templates(uint32_t export_second);
-  void send_data(DataMessage& message, uint32_t export_second);
-  void send(std::span<const uint8_t> message, uint32_t records);
+  void send_all(uint32_t export_second);
+  void send_data(DataRun& data, uint32_t export_second);
+  void send(const MessageRun& run);
   [[nodiscard]] MessageHeader header(uint32_t export_second) const;
 
   SessionOptions options_;
   Send send_;
   TemplateMessage templates_;
-  std::array<DataMessage, kFlowKinds.size()> messages_;  // by FlowKind
+  std::array<DataRun, kFlowKinds.size()> runs_;  // by FlowKind
   size_t octets_max_ = kMessageOctetsMax;
   uint32_t sequence_ = 0;  // Data Records sent, modulo 2^32
   std::optional<uint32_t> templates_sent_;
-  uint32_t messages_since_templates_ = 0;  // with the one that carried them
+  size_t messages_since_templates_ = 0;  // with the one that carried them
 };
 
 }  // namespace clerk::ipfix

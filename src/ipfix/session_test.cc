@@ -12,14 +12,19 @@
 namespace clerk::ipfix {
 namespace {
 
+using ::testing::Each;
 using ::testing::ElementsAre;
+using ::testing::Field;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 // A session whose messages are decoded as they leave.
 class TestSession {
  public:
   explicit TestSession(const SessionOptions& options = {.repeat_templates = true})
-      : session_(options, [this](std::span<const uint8_t> octets, uint32_t records) {
-          receive(octets, records);
+      : session_(options, [this](const MessageRun& run) {
+          for (size_t i = 0; i < run.messages(); ++i)
+            receive(run.behind(i).first(1));
         }) {}
 
   void add(const std::vector<FlowRecord>& records, uint32_t second) {
@@ -43,10 +48,10 @@ class TestSession {
   }
 
  private:
-  void receive(std::span<const uint8_t> octets, uint32_t records) {
-    auto message = reader_.read(octets);
+  void receive(const MessageRun& one) {
+    auto message = reader_.read(one.octets);
     ASSERT_TRUE(message) << message.error().message;
-    EXPECT_EQ(message->records.size(), records);
+    EXPECT_EQ(message->records.size(), one.records);
     messages_.push_back(*std::move(message));
   }
 
@@ -70,15 +75,25 @@ TEST(Session, SendsTheTemplatesAlsoWithoutARecord) {
   EXPECT_THAT(session.contents(), ElementsAre("T"));
 }
 
-TEST(Session, SendsAMessageWhenItIsFull) {
+TEST(Session, SendsARunOfFullMessagesWhenNoMoreGoIntoIt) {
   TestSession session;
-  session.add(24, IpVersion::V4, 1000);
-  EXPECT_THAT(session.contents(), ElementsAre("T", "23"));
-  EXPECT_EQ(session.messages()[1].octets, 1400U);
-  session.add(17, IpVersion::V6, 1000);
-  EXPECT_THAT(session.contents(), ElementsAre("T", "23", "16"));
+  session.add(46 * 23, IpVersion::V4, 1000);
+  EXPECT_THAT(session.contents(), IsEmpty());
+  session.add(1, IpVersion::V4, 1000);
+  EXPECT_THAT(session.contents(), SizeIs(1 + 46));
+  EXPECT_THAT(std::vector(session.messages().begin() + 1, session.messages().end()),
+              Each(Field(&IpfixMessage::octets, 1400U)));
   session.session().flush(1000);
-  EXPECT_THAT(session.contents(), ElementsAre("T", "23", "16", "1", "1"));
+  EXPECT_EQ(session.contents().back(), "1");
+}
+
+TEST(Session, SendsWhatIsLeftByKindWhenTheTickIsOver) {
+  TestSession session;
+  session.add(17, IpVersion::V6, 1000);
+  session.add(24, IpVersion::V4, 1000);
+  EXPECT_THAT(session.contents(), IsEmpty());
+  session.session().flush(1000);
+  EXPECT_THAT(session.contents(), ElementsAre("T", "23", "1", "16", "1"));
 }
 
 TEST(Session, AnnouncesFlowsWithoutIpOnlyWhenThereAreAny) {
@@ -97,8 +112,8 @@ TEST(Session, SendsFlowsWithoutIpInMessagesOfTheirOwnBehindTheOthers) {
     session.add({random.next(FlowKind::Link)}, 1000);
   session.add(1, IpVersion::V4, 1000);
   session.session().flush(1000);
-  EXPECT_THAT(session.contents(), ElementsAre("T", "28", "1", "2"));
-  EXPECT_EQ(session.messages()[1].records[0].template_id, 258);
+  EXPECT_THAT(session.contents(), ElementsAre("T", "1", "28", "2"));
+  EXPECT_EQ(session.messages()[2].records[0].template_id, 258);
   EXPECT_EQ(session.messages()[3].records[0].template_id, 258);
 }
 
@@ -146,11 +161,13 @@ TEST(Session, RepeatsTheTemplatesAfter30Seconds) {
 TEST(Session, RepeatsTheTemplatesInEvery4096Messages) {
   TestSession session;
   session.add(10'000 * 23 + 1, IpVersion::V4, 1000);
-  std::vector<size_t> templates;
-  for (size_t i = 0; i < session.messages().size(); ++i) {
-    if (session.messages()[i].templates > 0) templates.push_back(i);
+  session.session().flush(1000);
+  size_t since = 0;
+  for (const IpfixMessage& message : session.messages()) {
+    since = message.templates > 0 ? 1 : since + 1;
+    ASSERT_LE(since, 4096U);
   }
-  EXPECT_THAT(templates, ElementsAre(0, 4096, 8192));
+  EXPECT_EQ(std::ranges::count(session.contents(), "T"), 3);
 }
 
 TEST(Session, RepeatsTheTemplatesWhenTheClockWentBack) {
@@ -185,7 +202,7 @@ TEST(Session, SendsTheTemplatesOnceOverAReliableTransport) {
 
 TEST(Session, KeepsMessagesBelowALowerLimit) {
   TestSession session;
-  session.session().lower_message_octets(500);
+  session.session().lower_message_octets(500, 1000);
   session.add(100, IpVersion::V4, 1000);
   session.add(100, IpVersion::V6, 1000);
   session.session().flush(1000);
@@ -201,29 +218,39 @@ TEST(Session, KeepsMessagesBelowALowerLimit) {
 TEST(Session, NeverRaisesTheLimitAgain) {
   TestSession session;
   EXPECT_EQ(session.session().message_octets_max(), 1400U);
-  session.session().lower_message_octets(9000);
+  session.session().lower_message_octets(9000, 1000);
   EXPECT_EQ(session.session().message_octets_max(), 1400U);
-  session.session().lower_message_octets(600);
-  session.session().lower_message_octets(1000);
+  session.session().lower_message_octets(600, 1000);
+  session.session().lower_message_octets(1000, 1000);
   EXPECT_EQ(session.session().message_octets_max(), 600U);
 }
 
 TEST(Session, AlwaysHasRoomForARecord) {
   TestSession session;
-  session.session().lower_message_octets(0);
+  session.session().lower_message_octets(0, 1000);
   EXPECT_EQ(session.session().message_octets_max(), Session::kMessageOctetsMin);
   session.add(2, IpVersion::V6, 1000);
   session.session().flush(1000);
   EXPECT_THAT(session.contents(), ElementsAre("T", "1", "1"));
 }
 
-TEST(Session, ALimitBelowWhatAMessageAlreadyHoldsTakesEffectWithTheNext) {
+TEST(Session, WhatWaitsLeavesBeforeTheLimitIsLowered) {
   TestSession session;
   session.add(10, IpVersion::V4, 1000);
-  session.session().lower_message_octets(200);
-  session.add(3, IpVersion::V4, 1000);
-  session.session().flush(1000);
-  EXPECT_THAT(session.contents(), ElementsAre("T", "10", "3"));
+  session.session().lower_message_octets(200, 1001);
+  EXPECT_THAT(session.contents(), ElementsAre("T", "10"));
+  EXPECT_EQ(session.messages().back().export_second, 1001U);
+  session.add(4, IpVersion::V4, 1001);
+  session.session().flush(1001);
+  EXPECT_THAT(session.contents(), ElementsAre("T", "10", "3", "1"));
+}
+
+TEST(Session, TheSameLimitAgainSendsNothing) {
+  TestSession session;
+  session.add(10, IpVersion::V4, 1000);
+  for (const size_t octets : {size_t{1400}, size_t{1500}})
+    session.session().lower_message_octets(octets, 1000);
+  EXPECT_THAT(session.contents(), IsEmpty());
 }
 
 TEST(Session, IsDecodedToWhatItWasGivenInTheOrderOfEachTemplate) {

@@ -76,7 +76,7 @@ const Octets kLinkTemplate{
 Octets written(TimeUnit unit, std::span<const FlowKind> kinds = kIpFlowKinds) {
   TemplateMessage message(unit, kinds);
   const auto octets =
-      message.finish({.export_second = 0x6553f100, .sequence = 42, .observation_domain = 7});
+      message.finish({.export_second = 0x6553f100, .sequence = 42, .observation_domain = 7}).octets;
   return {octets.begin(), octets.end()};
 }
 

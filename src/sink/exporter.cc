@@ -94,7 +94,9 @@ void Exporter::run() {
     if (queue_.empty()) return;
     const Item item = std::move(queue_.front());
     queue_.pop_front();
+    const size_t waiting = records_queued_;
     lock.unlock();
+    if (!stop_.requested()) sink_.note_backlog(waiting);  // at the end of a run there is time
     export_item(item);
     const SinkCounts counts = sink_.counts();
     const auto failure = sink_.failure();

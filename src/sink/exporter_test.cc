@@ -42,17 +42,20 @@ class RecordingSink : public Sink {
     counts_.records_sent += records.size();
   }
   void flush(uint32_t second) override { events_.push_back("tick " + std::to_string(second)); }
+  void note_backlog(size_t records) override { backlogs_.push_back(records); }
   [[nodiscard]] SinkCounts counts() const override { return counts_; }
   [[nodiscard]] std::optional<Error> failure() const override { return failure_; }
   [[nodiscard]] const std::string& name() const override { return name_; }
 
   void fail() { failure_ = Error{"the disk is full"}; }
   [[nodiscard]] const std::vector<std::string>& events() const { return events_; }
+  [[nodiscard]] const std::vector<size_t>& backlogs() const { return backlogs_; }
 
  private:
   const Gate* gate_;
   std::string name_ = "memory";
   std::vector<std::string> events_;
+  std::vector<size_t> backlogs_;
   SinkCounts counts_;
   std::optional<Error> failure_;
 };
@@ -151,6 +154,32 @@ TEST_F(ExporterTest, ASinkThatStandsHoldsNoOtherBack) {
   gate.open();
   EXPECT_EQ(exporter_->finish().sinks.records_sent, 8U);
   EXPECT_THAT(standing.events(), ::testing::SizeIs(4));
+}
+
+TEST_F(ExporterTest, TellsASinkHowManyRecordsWaitForIt) {
+  Gate gate;
+  const RecordingSink& sink = attach(&gate);
+  start();
+  exporter_->add(records(1, 4), 1000);
+  exporter_->add(records(5, 3), 1000);
+  exporter_->add(records(8, 2), 1000);
+  exporter_->tick(1000);
+  gate.open();
+  exporter_->finish();
+  ASSERT_THAT(sink.backlogs(), ::testing::SizeIs(4));
+  EXPECT_GE(sink.backlogs()[0], 4U);  // and the others, if it came to it late
+  EXPECT_THAT(std::span(sink.backlogs()).last(3), ElementsAre(5, 2, 0));
+}
+
+TEST_F(ExporterTest, HurriesNoSinkAtTheEndOfARun) {
+  const RecordingSink& sink = attach();
+  start();
+  stop_.request();
+  exporter_->add(records(1, 4), 1000);
+  exporter_->tick(1000);
+  exporter_->finish();
+  EXPECT_THAT(sink.events(), ::testing::SizeIs(5));
+  EXPECT_THAT(sink.backlogs(), IsEmpty());
 }
 
 TEST_F(ExporterTest, OfTicksWithoutRecordsTheLastOneIsLeft) {

@@ -9,9 +9,7 @@ IpfixFileSink::IpfixFileSink(std::string name, OutputFile file,
                              const ipfix::SessionOptions& options)
     : name_(std::move(name)),
       file_(std::move(file)),
-      session_(options, [this](std::span<const uint8_t> message, uint32_t records) {
-        write(message, records);
-      }) {}
+      session_(options, [this](const ipfix::MessageRun& run) { write(run); }) {}
 
 Result<std::unique_ptr<Sink>> IpfixFileSink::create(std::string name, const std::string& path,
                                                     const ipfix::SessionOptions& options) {
@@ -20,9 +18,9 @@ Result<std::unique_ptr<Sink>> IpfixFileSink::create(std::string name, const std:
   return std::unique_ptr<Sink>(new IpfixFileSink(std::move(name), *std::move(file), options));
 }
 
-void IpfixFileSink::write(std::span<const uint8_t> message, uint32_t records) {
-  counts_.messages_sent += file_.write(message) ? 1U : 0U;
-  unflushed_ += records;
+void IpfixFileSink::write(const ipfix::MessageRun& run) {
+  counts_.messages_sent += file_.write(run.octets) ? run.messages() : 0;
+  unflushed_ += run.records;
 }
 
 void IpfixFileSink::flush(uint32_t second) {

@@ -25,7 +25,7 @@ class IpfixFileSink : public Sink {
 
  private:
   IpfixFileSink(std::string name, OutputFile file, const ipfix::SessionOptions& options);
-  void write(std::span<const uint8_t> message, uint32_t records);
+  void write(const ipfix::MessageRun& run);
 
   std::string name_;
   OutputFile file_;

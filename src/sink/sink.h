@@ -6,6 +6,7 @@
 // what it loses and says why in failure(). One thread at a time.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -45,6 +46,10 @@ class Sink {
   virtual ~Sink() = default;
 
   virtual void add(std::span<const FlowRecord> records, uint32_t second) = 0;
+
+  // Live: so many records wait for this sink, those of the next add() among them. A sink that takes
+  // its time over them takes less the more there are.
+  virtual void note_backlog(size_t /*records*/) {}
 
   // All records of this tick were added: what waits for company leaves now.
   virtual void flush(uint32_t second) = 0;

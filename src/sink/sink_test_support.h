@@ -3,11 +3,16 @@
 
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 
+#include <array>
+#include <chrono>
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/unique_fd.h"
@@ -28,8 +33,10 @@ inline std::vector<uint8_t> read_octets(const std::string& path) {
 // A UDP socket on the loopback address.
 class TestCollector {
  public:
-  // Port 0 lets the kernel choose.
-  explicit TestCollector(uint16_t port = 0) : socket_(::socket(AF_INET, SOCK_DGRAM, 0)) {
+  // Port 0 lets the kernel choose; and without a size of the receive buffer, that.
+  explicit TestCollector(uint16_t port = 0, int buffer_octets = 0)
+      : socket_(::socket(AF_INET, SOCK_DGRAM, 0)) {
+    if (buffer_octets > 0) set_buffer(buffer_octets);
     sockaddr_in address = loopback(port);
     EXPECT_EQ(::bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
     socklen_t size = sizeof address;
@@ -44,6 +51,26 @@ class TestCollector {
     std::vector<uint8_t> octets;
     uint16_t source_port;
   };
+
+  // The buffer as the kernel counts it, with its own bookkeeping: what SO_RCVBUF sets is half.
+  [[nodiscard]] int buffer_octets() const {
+    int octets = 0;
+    socklen_t size = sizeof octets;
+    ::getsockopt(socket_.get(), SOL_SOCKET, SO_RCVBUF, &octets, &size);
+    return octets;
+  }
+
+  // Whether something arrives within the time.
+  [[nodiscard]] bool wait(std::chrono::milliseconds time) const {
+    pollfd readable{socket_.get(), POLLIN, 0};
+    return ::poll(&readable, 1, static_cast<int>(time.count())) > 0;
+  }
+
+  // Reads what has arrived, at most a batch, and throws it away.
+  void discard() const {
+    std::array<mmsghdr, 64> headers{};  // room for no octet: all are cut off
+    ::recvmmsg(socket_.get(), headers.data(), headers.size(), MSG_DONTWAIT, nullptr);
+  }
 
   // All datagrams that have arrived; over loopback they arrive while they are sent.
   std::vector<Datagram> receive() {
@@ -60,6 +87,13 @@ class TestCollector {
   }
 
  private:
+  // Beyond net.core.rmem_max where the test may.
+  void set_buffer(int octets) {
+    const int half = octets / 2;
+    if (::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &half, sizeof half) != 0)
+      ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVBUF, &half, sizeof half);
+  }
+
   static sockaddr_in loopback(uint16_t port) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -70,6 +104,35 @@ class TestCollector {
 
   UniqueFd socket_;
   uint16_t port_ = 0;
+};
+
+// Reads while the test sends, on a thread of its own.
+class ReadingCollector {
+ public:
+  // Room for so much as the kernel counts it.
+  explicit ReadingCollector(int buffer_octets) : collector_(0, buffer_octets) {}
+
+  [[nodiscard]] const TestCollector& collector() const { return collector_; }
+
+  // Everything, once nothing comes any more.
+  std::vector<TestCollector::Datagram> finish() {
+    reader_.request_stop();
+    reader_.join();
+    return std::move(datagrams_);
+  }
+
+ private:
+  void read(const std::stop_token& stop) {
+    constexpr std::chrono::milliseconds kSilence{20};
+    while (collector_.wait(kSilence) || !stop.stop_requested()) {
+      for (auto& datagram : collector_.receive())
+        datagrams_.push_back(std::move(datagram));
+    }
+  }
+
+  TestCollector collector_;
+  std::vector<TestCollector::Datagram> datagrams_;
+  std::jthread reader_{[this](const std::stop_token& stop) { read(stop); }};
 };
 
 }  // namespace clerk

@@ -1,0 +1,117 @@
+#include "capture/file_mapping.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <vector>
+
+#include "base/unique_fd.h"
+#include "capture/capture_test_support.h"
+
+namespace clerk {
+namespace {
+
+constexpr size_t kOctets = 100'000;
+
+class FileMappingTest : public testing::Test {
+ protected:
+  Octets content_ = noise(kOctets);
+  TempFile file_{content_};
+  UniqueFd fd_{::open(file_.path().c_str(), O_RDONLY | O_CLOEXEC)};
+  FileMapping mapping_{fd_.get()};
+};
+
+Octets octets_of(const FileMapping::Window& window) {
+  return {window.octets.begin(), window.octets.end()};
+}
+
+TEST_F(FileMappingTest, AWindowBeginsAnywhere) {
+  for (const size_t offset : {0U, 1U, 4095U, 4096U, 4097U, 50'000U}) {
+    const auto window = mapping_.window(offset, 1000);
+    ASSERT_TRUE(window) << offset;
+    const auto begin = content_.begin() + static_cast<ptrdiff_t>(offset);
+    EXPECT_EQ(octets_of(*window), Octets(begin, begin + 1000)) << offset;
+  }
+}
+
+TEST_F(FileMappingTest, AWindowEndsWithTheFile) {
+  const auto window = mapping_.window(kOctets - 10, 1000);
+  ASSERT_TRUE(window);
+  EXPECT_EQ(window->octets.size(), 10U);
+  EXPECT_FALSE(mapping_.window(kOctets, 1000));
+  EXPECT_FALSE(mapping_.shrank());
+  EXPECT_FALSE(mapping_.window(kOctets + 5000, 1000));
+  EXPECT_TRUE(mapping_.shrank());
+}
+
+TEST_F(FileMappingTest, WhatIsNoFileHasNoWindow) {
+  EXPECT_FALSE(FileMapping(-1).window(0, 1000));
+  const UniqueFd directory(::open("/", O_RDONLY | O_CLOEXEC | O_DIRECTORY));
+  EXPECT_FALSE(FileMapping(directory.get()).window(0, 1000));
+  const UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  EXPECT_FALSE(FileMapping(null.get()).window(0, 1000));
+}
+
+TEST_F(FileMappingTest, AWindowOutlivesTheMappingAndTheFile) {
+  auto window = FileMapping(fd_.get()).window(0, kOctets);
+  ASSERT_TRUE(window);
+  fd_ = {};
+  ::unlink(file_.path().c_str());
+  EXPECT_EQ(octets_of(*window), content_);
+}
+
+TEST_F(FileMappingTest, ThereIsAnEndToWindowsAndAWayBack) {
+  std::vector<FileMapping::Window> windows;
+  for (auto window = mapping_.window(0, 1); window; window = mapping_.window(0, 1))
+    windows.push_back(*window);
+  EXPECT_GT(windows.size(), 500U);
+  windows.pop_back();
+  EXPECT_TRUE(mapping_.window(0, 1));
+}
+
+TEST_F(FileMappingTest, WhatIsGoneIsZerosAndTold) {
+  const auto front = mapping_.window(0, 4096);
+  const auto back = mapping_.window(4096, kOctets - 4096);
+  ASSERT_TRUE(front && back);
+  ASSERT_EQ(::truncate(file_.path().c_str(), 8192), 0);
+  EXPECT_FALSE(mapping_.shrank());
+  EXPECT_EQ(back->octets[0], content_[4096]);
+  EXPECT_EQ(back->octets[4095], content_[8191]);
+  EXPECT_FALSE(mapping_.shrank());
+  EXPECT_EQ(back->octets[4096], 0);
+  EXPECT_TRUE(mapping_.shrank());
+  EXPECT_TRUE(mapping_.shrank_flag()->load());
+  for (size_t at = 4096; at < back->octets.size(); ++at)
+    ASSERT_EQ(back->octets[at], 0);
+  EXPECT_EQ(octets_of(*front), first_of(content_, 4096));
+}
+
+TEST_F(FileMappingTest, OneFileSaysNothingOfAnother) {
+  const TempFile other_file(content_);
+  const UniqueFd other_fd(::open(other_file.path().c_str(), O_RDONLY | O_CLOEXEC));
+  const FileMapping other(other_fd.get());
+  const auto window = mapping_.window(0, kOctets);
+  const auto other_window = other.window(0, kOctets);
+  ASSERT_TRUE(window && other_window);
+  ASSERT_EQ(::truncate(file_.path().c_str(), 0), 0);
+  EXPECT_EQ(window->octets[0], 0);
+  EXPECT_TRUE(mapping_.shrank());
+  EXPECT_FALSE(other.shrank());
+  EXPECT_EQ(octets_of(*other_window), content_);
+}
+
+TEST_F(FileMappingTest, ASignalFromElsewhereStillEndsTheProcess) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        static_cast<void>(mapping_.window(0, 1));  // the handler is there
+        std::raise(SIGBUS);
+        std::raise(SIGBUS);  // the first one took the handler away
+      },
+      testing::KilledBySignal(SIGBUS), "");
+}
+
+}  // namespace
+}  // namespace clerk
