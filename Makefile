@@ -13,11 +13,11 @@ test: ## install what the tests need, build with checks, run all tests
 	@./test
 
 asan: ## the tests under the address and undefined behaviour sanitizers
-	@scripts/install_dependencies test
+	@scripts/install_dependencies lint
 	@scripts/build_and_test asan
 
 tsan: ## the tests under the thread sanitizer
-	@scripts/install_dependencies test
+	@scripts/install_dependencies lint
 	@scripts/build_and_test tsan
 
 bench: ## measure the release build beside its peers: one table, kept in bench/RESULTS.md; BENCH_FLAGS as bench/run --help says

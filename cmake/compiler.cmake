@@ -5,6 +5,7 @@ option(CLERK_FUZZ "Build the libFuzzer executables instead of the tests" OFF)
 option(CLERK_LTO "Optimise across files when linking" OFF)
 option(CLERK_CCACHE "Compile through ccache when it is installed" ON)
 option(CLERK_PRECOMPILE "Read the headers of the libraries once for all files" OFF)
+option(CLERK_WHOLE_TESTS "One process for all unit tests of a stage, where processes are dear to start" OFF)
 set(CLERK_SANITIZE "" CACHE STRING "Sanitizers, as in -fsanitize=LIST")
 
 add_compile_options(
@@ -29,10 +30,6 @@ endif()
 if(CLERK_COVERAGE)
   add_compile_options(--coverage)
   add_link_options(--coverage)
-endif()
-if(CLERK_SANITIZE MATCHES thread AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  # It does not model fences. Ours is for the kernel, which it does not see either.
-  add_compile_options(-Wno-tsan)
 endif()
 if(CLERK_SANITIZE)
   # The check of vptrs opens a pipe for each new type: tests that run out of descriptors have none.

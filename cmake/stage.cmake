@@ -1,6 +1,7 @@
 # A stage is one folder under src/. Its files are sorted by their endings:
 #
-#   *_test.cc    one GoogleTest executable NAME_test, each test known to ctest as NAME.Suite.Test
+#   *_test.cc    one GoogleTest executable NAME_test, each test known to ctest as NAME.Suite.Test; with
+#                CLERK_WHOLE_TESTS all of them as NAME_test
 #   *_bench.cc   one Google Benchmark executable NAME_bench, which ctest runs for an instant
 #   *_fuzz.cc    one libFuzzer executable a file with the fuzz preset; with the others an
 #                executable that replays fuzz/corpus/<file without _fuzz>/ as a test
@@ -93,6 +94,11 @@ function(clerk_unit_tests name sources libraries)
   add_executable(${name}_test ${sources})
   target_link_libraries(${name}_test PRIVATE ${libraries} GTest::gmock GTest::gtest GTest::gtest_main)
   clerk_precompile(${name}_test clerk_testing)
+  if(CLERK_WHOLE_TESTS)
+    add_test(NAME ${name}_test COMMAND ${name}_test --gtest_brief=1)
+    set_tests_properties(${name}_test PROPERTIES LABELS unit TIMEOUT 900)
+    return()
+  endif()
   gtest_discover_tests(${name}_test
     DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 TEST_PREFIX ${name}.
     PROPERTIES LABELS unit TIMEOUT 120)

@@ -8,9 +8,6 @@
 namespace clerk {
 namespace {
 
-constexpr size_t kSection = 28;    // octets of a section header block
-constexpr size_t kInterface = 20;  // and of an interface description block without options
-
 constexpr uint64_t kStartMicroseconds = kStart / 1000;
 
 // The time that an interface of this resolution and offset gives to a packet.

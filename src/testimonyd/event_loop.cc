@@ -45,7 +45,9 @@ void EventLoop::wait(std::chrono::milliseconds patience) {
                                  static_cast<int>(patience.count()));
   if (count <= 0) return;
   for (const epoll_event& event : std::span(events).first(static_cast<size_t>(count))) {
-    const auto found = handlers_.find(event.data.u64);
+    const uint64_t number =
+        event.data.u64;  // events are packed, so none of their parts is referred to
+    const auto found = handlers_.find(number);
     if (found == handlers_.end()) continue;
     const auto handler = found->second;  // it may forget itself
     (*handler)(event.events);
