@@ -8,8 +8,9 @@ import statistics
 import subprocess
 
 import targets
+import totals
 from contestants import Clerk, Roofline, peers
-from processes import WrongTotals, warm_memory
+from processes import WrongTotals, run, warm_memory
 from progress import tell
 from table import Row, nanoseconds, times, verdict
 from traces import generated_traces
@@ -18,6 +19,9 @@ REFERENCE = Roofline("prefetch")
 AHEAD = Roofline("ahead")
 CLERK = Clerk()
 TWO_THREADS = Clerk("--threads", "2")
+
+# Of the trace that two meters count.
+REPETITIONS = 4
 
 
 class Rounds:
@@ -70,10 +74,12 @@ def compare(settings, table):
             _compare_on(settings, trace, table)
             if trace.kind == "scan":
                 table.add(_flows_held_row(settings, trace))
+            if trace.kind == "elephants":
+                table.add(_two_meters_row(settings, trace))
 
 
 def _compare_on(settings, trace, table):
-    rivals = peers()
+    rivals = peers() if settings.peer_rounds else []
     rounds = Rounds(settings, trace).measure((REFERENCE, AHEAD, CLERK, TWO_THREADS), rivals)
     table.add(rounds.row(REFERENCE), rounds.row(AHEAD), _clerk_row(rounds, rivals), _threads_row(rounds))
     table.add(*(rounds.row(rival) for rival in rivals), *_memory_rows(rounds))
@@ -125,6 +131,27 @@ def _flows_held_row(settings, scan):
     return Row("scan", "clerk, all flows held", "%.0f octets a flow" % octets,
                target="≤ %d" % targets.OCTETS_PER_FLOW_HELD, met=verdict(octets <= targets.OCTETS_PER_FLOW_HELD),
                memory="%.0f" % figure.anonymous_mib, remark="%d flows" % scan.one_way_flows)
+
+
+def _two_meters_row(settings, elephants):
+    """They count, and a ledger of a hundred flows is idle. Read several times, so that starting up weighs nothing."""
+    pairs = [tuple(_count_repeatedly(settings, elephants, threads) for threads in (1, 2))
+             for _ in range(settings.rounds)]
+    speed = statistics.median(one.wall_seconds / two.wall_seconds for one, two in pairs)
+    cpu = statistics.median(two.cpu_seconds / one.cpu_seconds for one, two in pairs)
+    return Row("elephants, %d times" % REPETITIONS, "clerk --threads 2, no export", "%s × as fast" % times(speed),
+               target="≥ %g × one thread, CPU ≤ %g ×" % (targets.TWO_METERS_SPEED, targets.TWO_METERS_CPU),
+               met=verdict(speed >= targets.TWO_METERS_SPEED and cpu <= targets.TWO_METERS_CPU),
+               remark="CPU a packet %s ×" % times(cpu))
+
+
+def _count_repeatedly(settings, trace, threads):
+    warm_memory()
+    done = run([settings.programs / "clerk", *("--read", trace.path) * REPETITIONS, "--threads", threads,
+                "--collector", "file:/dev/null", *settings.clerk_flags])
+    totals.require_of_clerk("%s, %d times" % (trace.kind, REPETITIONS), totals.final_counts(done.stderr),
+                            REPETITIONS * trace.packets, REPETITIONS * trace.ip_octets)
+    return done
 
 
 def _require_same_octets(settings, trace):

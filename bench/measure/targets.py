@@ -12,5 +12,12 @@ OVER_RING_READER = 1.4
 TESTIMONYD_CORE_SHARE = 0.05
 TESTIMONY_OVER_AF_PACKET = 1.1
 
+# Two meters whose ledger has next to nothing to do, by one: packets a second, and CPU a packet.
+TWO_METERS_SPEED = 1.6
+TWO_METERS_CPU = 1.1
+
 ASN_LOOKUP_NS = 60
 ASN_TABLE_MIB = 64
+EXPORT_NS = 70
+EXPIRY_PERCENT = 2
+HAND_OVER_US = 50
