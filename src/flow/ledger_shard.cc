@@ -11,37 +11,40 @@ namespace {
 // enough that none is pushed out of its first cache again.
 constexpr size_t kBatchRecords = 32;
 
-template <typename Key>
-FlowRecord to_flow_record(const Key& key, const FlowCounters& counters, EndReason reason) {
-  const KeyTail& tail = key.tail;
-  const bool icmp = is_icmp(Key::kVersion, tail.protocol);
-  return {.source = IpAddress::from_wire(Key::kVersion, key.source.data()),
-          .destination = IpAddress::from_wire(Key::kVersion, key.destination.data()),
-          .octets = counters.octets,
-          .packets = counters.packets,
-          .first_ns = counters.first_ns,
-          .last_ns = counters.last_ns,
-          .source_port = tail.source_port,
-          .destination_port = icmp ? uint16_t{0} : tail.destination_port,
-          .icmp_type_code = icmp ? tail.destination_port : uint16_t{0},
-          .vlan_id = key.vlan_id(),
-          .protocol = tail.protocol,
-          .tos = counters.tos,
-          .tcp_flags = counters.tcp_flags,
-          .end_reason = reason};
+// Of an empty record.
+void put_counters(FlowRecord& record, const FlowCounters& counters, EndReason reason) {
+  record.octets = counters.octets;
+  record.packets = counters.packets;
+  record.first_ns = counters.first_ns;
+  record.last_ns = counters.last_ns;
+  record.end_reason = reason;
 }
 
-FlowRecord to_flow_record(const LinkKey& key, const FlowCounters& counters, EndReason reason) {
-  return {.source_mac = {key.source},
-          .destination_mac = {key.destination},
-          .octets = counters.octets,
-          .packets = counters.packets,
-          .first_ns = counters.first_ns,
-          .last_ns = counters.last_ns,
-          .vlan_id = key.vlan_id,
-          .ether_type = key.ether_type,
-          .end_reason = reason,
-          .without_ip = true};
+template <typename Key>
+void put(FlowRecord& record, const Key& key, const FlowCounters& counters, EndReason reason) {
+  const KeyTail& tail = key.tail;
+  const bool icmp = is_icmp(Key::kVersion, tail.protocol);
+  put_counters(record, counters, reason);
+  record.source.version = Key::kVersion;
+  std::ranges::copy(key.source, record.source.octets.begin());
+  record.destination.version = Key::kVersion;
+  std::ranges::copy(key.destination, record.destination.octets.begin());
+  record.source_port = tail.source_port;
+  record.destination_port = icmp ? uint16_t{0} : tail.destination_port;
+  record.icmp_type_code = icmp ? tail.destination_port : uint16_t{0};
+  record.vlan_id = key.vlan_id();
+  record.protocol = tail.protocol;
+  record.tos = counters.tos;
+  record.tcp_flags = counters.tcp_flags;
+}
+
+void put(FlowRecord& record, const LinkKey& key, const FlowCounters& counters, EndReason reason) {
+  put_counters(record, counters, reason);
+  record.source_mac = {key.source};
+  record.destination_mac = {key.destination};
+  record.vlan_id = key.vlan_id;
+  record.ether_type = key.ether_type;
+  record.without_ip = true;
 }
 
 }  // namespace
@@ -214,7 +217,7 @@ void LedgerShard::release_as(uint32_t record, EndReason reason, uint64_t hash) {
   counts_.octets_exported += held.octets;
   records_.close(record);  // its memory stays as it is until the next record opens
   if (observer_ != nullptr) observer_->released(record);
-  released_.add(to_flow_record(key, held, reason), held.ordinal);
+  put(released_.add(held.ordinal), key, held, reason);
 }
 
 void LedgerShard::add_held_to(uint64_t& packets, uint64_t& octets) const {

@@ -124,7 +124,7 @@ bool LedgerThreads::take_records() {
     }
     if (from == nullptr) return any;
     any = true;
-    released_.add(from->take_next(), first);
+    released_.add(first) = from->take_next();
   }
 }
 

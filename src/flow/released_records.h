@@ -44,10 +44,12 @@ class ReleasedRecords {
         hand_over_(std::move(hand_over)),
         batch_(std::make_unique<ReleasedBatch>(records_max)) {}
 
-  void add(const FlowRecord& record, uint64_t ordinal) {
-    batch_->records.push_back(record);
-    batch_->ordinals.push_back(ordinal);
+  // One more record, to be filled in where it lies: a copy of what was just written octet by octet
+  // has to wait for it.
+  FlowRecord& add(uint64_t ordinal) {
     if (batch_->records.size() == records_max_) hand_over();
+    batch_->ordinals.push_back(ordinal);
+    return batch_->records.emplace_back();
   }
 
   void hand_over() {
