@@ -18,8 +18,8 @@ size_t page_octets() {
   return kOctets;
 }
 
-// A window as the signal handler sees it. `octets` is 0 while nobody uses the place; it is written
-// last (release) and read first (acquire), so that the handler sees all of a window or nothing.
+// A mapping as the signal handler sees it. `octets` is 0 while nobody uses the place; it is written
+// last (release) and read first (acquire), so that the handler sees all of it or nothing.
 struct Place {
   std::atomic<bool> taken{false};
   std::atomic<uint8_t*> begin{nullptr};
@@ -28,15 +28,15 @@ struct Place {
 };
 static_assert(std::atomic<uint8_t*>::is_always_lock_free);  // else no signal handler may look
 
-// All windows there are: a few for each meter. A process has one SIGBUS, and so one list.
+// All mappings there are: a few for each meter. A process has one SIGBUS, and so one list.
 constexpr size_t kPlaces = 1024;
 std::array<Place, kPlaces> places;
 
-// Puts zeros from the page of `at` to the end of the window. Only what a signal handler may call.
+// Puts zeros from the page of `at` to the end of the mapping. Only what a signal handler may call.
 bool patch(const Place& place, const void* at) {
   const size_t octets = place.octets.load(std::memory_order_acquire);
   uint8_t* const begin = place.begin.load(std::memory_order_relaxed);
-  // In front of the window it wraps around.
+  // In front of the mapping it wraps around.
   const auto offset = reinterpret_cast<uintptr_t>(at) - reinterpret_cast<uintptr_t>(begin);
   if (offset >= octets) return false;
   const size_t page = offset - offset % page_octets();
@@ -95,28 +95,50 @@ class MappedMemory {
   std::shared_ptr<std::atomic<bool>> shrank_;
 };
 
+// All pages at once: that is cheaper than a fault for every few of them, which is what there is
+// where the kernel cannot (before 5.14).
+void populate(std::span<const uint8_t> octets) {
+  const size_t in_page = reinterpret_cast<uintptr_t>(octets.data()) % page_octets();
+  // The memory is only read, which madvise() cannot say.
+  auto* const begin = const_cast<uint8_t*>(octets.data() - in_page);
+  ::madvise(begin, in_page + octets.size(), MADV_POPULATE_READ);
+}
+
 }  // namespace
 
-std::optional<FileMapping::Window> FileMapping::window(uint64_t offset, size_t octets_max) const {
+std::optional<FileMapping::Window> FileMapping::window(uint64_t offset, size_t octets_max) {
   struct stat status{};
   if (::fstat(file_, &status) != 0 || status.st_size <= 0) return std::nullopt;
   const auto file_octets = static_cast<uint64_t>(status.st_size);
   if (offset > file_octets) shrank_->store(true, std::memory_order_relaxed);
   if (offset >= file_octets) return std::nullopt;
+  const size_t octets = std::min<uint64_t>(octets_max, file_octets - offset);
+  const bool is_in_stretch =
+      offset >= stretch_at_ && offset + octets <= stretch_at_ + stretch_.size();
+  if (!is_in_stretch &&
+      !map_stretch(offset,
+                   std::max<uint64_t>(octets, std::min(kStretchOctets, file_octets - offset))))
+    return std::nullopt;
+  const auto window = stretch_.subspan(offset - stretch_at_, octets);
+  populate(window);
+  return Window{{memory_, window.data()}, window};
+}
+
+bool FileMapping::map_stretch(uint64_t offset, size_t octets) {
   Place* const place = take_place();
-  if (place == nullptr) return std::nullopt;
+  if (place == nullptr) return false;
   install_handler();
   const size_t in_page = offset % page_octets();
-  const size_t octets = std::min<uint64_t>(octets_max, file_octets - offset);
-  // Populated at once: that is cheaper than a fault for every few pages.
-  void* const begin = ::mmap(nullptr, in_page + octets, PROT_READ, MAP_PRIVATE | MAP_POPULATE,
-                             file_, static_cast<off_t>(offset - in_page));
+  void* const begin = ::mmap(nullptr, in_page + octets, PROT_READ, MAP_PRIVATE, file_,
+                             static_cast<off_t>(offset - in_page));
   if (begin == MAP_FAILED) {
     place->taken.store(false, std::memory_order_release);
-    return std::nullopt;
+    return false;
   }
-  auto memory = std::make_shared<MappedMemory>(begin, in_page + octets, *place, shrank_);
-  return Window{std::move(memory), {static_cast<const uint8_t*>(begin) + in_page, octets}};
+  memory_ = std::make_shared<MappedMemory>(begin, in_page + octets, *place, shrank_);
+  stretch_ = {static_cast<const uint8_t*>(begin) + in_page, octets};
+  stretch_at_ = offset;
+  return true;
 }
 
 }  // namespace clerk

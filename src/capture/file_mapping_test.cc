@@ -62,13 +62,36 @@ TEST_F(FileMappingTest, AWindowOutlivesTheMappingAndTheFile) {
   EXPECT_EQ(octets_of(*window), content_);
 }
 
-TEST_F(FileMappingTest, ThereIsAnEndToWindowsAndAWayBack) {
+TEST_F(FileMappingTest, ThereIsAnEndToMappingsAndAWayBack) {
+  const auto window_of_another = [this] { return FileMapping(fd_.get()).window(0, 1); };
   std::vector<FileMapping::Window> windows;
-  for (auto window = mapping_.window(0, 1); window; window = mapping_.window(0, 1))
+  for (auto window = window_of_another(); window; window = window_of_another())
     windows.push_back(*window);
   EXPECT_GT(windows.size(), 500U);
   windows.pop_back();
-  EXPECT_TRUE(mapping_.window(0, 1));
+  EXPECT_TRUE(window_of_another());
+}
+
+TEST_F(FileMappingTest, WindowsOfAFileLongerThanAStretchAreAllThere) {
+  constexpr uint64_t kLongOctets = 40U << 20;
+  constexpr uint64_t kStep = 1'000'003;
+  ASSERT_EQ(::truncate(file_.path().c_str(), kLongOctets), 0);
+  std::vector<FileMapping::Window> windows;
+  for (uint64_t at = 0; at < kLongOctets; at += kStep) {
+    const auto mark = static_cast<uint8_t>(at / kStep + 1);
+    ASSERT_EQ(::pwrite(UniqueFd(::open(file_.path().c_str(), O_WRONLY | O_CLOEXEC)).get(), &mark, 1,
+                       static_cast<off_t>(at)),
+              1);
+  }
+  for (uint64_t at = 0; at < kLongOctets; at += kStep) {
+    auto window = mapping_.window(at, kStep);
+    ASSERT_TRUE(window) << at;
+    ASSERT_EQ(window->octets.size(), std::min(kStep, kLongOctets - at));
+    windows.push_back(*std::move(window));
+  }
+  for (size_t i = 0; i < windows.size(); ++i)
+    EXPECT_EQ(windows[i].octets[0], i + 1);
+  EXPECT_FALSE(mapping_.shrank());
 }
 
 TEST_F(FileMappingTest, WhatIsGoneIsZerosAndTold) {
@@ -91,7 +114,7 @@ TEST_F(FileMappingTest, WhatIsGoneIsZerosAndTold) {
 TEST_F(FileMappingTest, OneFileSaysNothingOfAnother) {
   const TempFile other_file(content_);
   const UniqueFd other_fd(::open(other_file.path().c_str(), O_RDONLY | O_CLOEXEC));
-  const FileMapping other(other_fd.get());
+  FileMapping other(other_fd.get());
   const auto window = mapping_.window(0, kOctets);
   const auto other_window = other.window(0, kOctets);
   ASSERT_TRUE(window && other_window);
