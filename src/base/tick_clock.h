@@ -50,6 +50,8 @@ class TickClock {
   [[nodiscard]] bool started() const { return started_; }
   [[nodiscard]] uint64_t now_ns() const { return now_ns_; }
   [[nodiscard]] uint32_t second() const { return second_; }
+  // Before this time nothing but a step back moves the clock to another second.
+  [[nodiscard]] uint64_t next_mark_ns() const { return next_mark_ns_; }
 
  private:
   uint64_t idle_timeout_ns_;

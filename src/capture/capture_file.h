@@ -4,6 +4,7 @@
 // One thread at a time.
 #pragma once
 
+#include <span>
 #include <string>
 #include <variant>
 
@@ -21,12 +22,21 @@ class CaptureFile {
                                   const StopRequest& stop, std::atomic<uint64_t>& octets_read);
 
   ReadStatus next(Packet& packet) {
-    stream_.prefetch_ahead();
+    ChunkStream::prefetch_ahead_of(stream_.data());
     auto* pcap = std::get_if<PcapReader>(&reader_);
     const ReadStatus status = pcap != nullptr
                                   ? pcap->next(stream_, packet)
                                   : std::get<PcapngReader>(reader_).next(stream_, packet);
     return stream_.shrank() ? ReadStatus::Broken : status;
+  }
+
+  // The packets that follow at once, as next() would give them one by one, and how many: all lie in
+  // chunk(), and their times rise within the range. Where there is none of that kind, next() tells
+  // what is there.
+  size_t next_run(std::span<Packet> packets, const TimeRange& times) {
+    auto* pcap = std::get_if<PcapReader>(&reader_);
+    const size_t count = pcap != nullptr ? pcap->next_run(stream_, packets, times) : 0;
+    return stream_.shrank() ? 0 : count;
   }
 
   [[nodiscard]] const std::string& path() const { return path_; }

@@ -61,10 +61,10 @@ class ChunkStream {
     offset_ += octets;
   }
 
-  // Has what is some way ahead on its way from memory.
-  CLERK_ALWAYS_INLINE void prefetch_ahead() const {
-    prefetch_for_read(position_ + kAheadOctets);
-    prefetch_for_read(position_ + kAheadOctets + kCacheLineOctets);
+  // Has what is some way ahead of here on its way from memory.
+  CLERK_ALWAYS_INLINE static void prefetch_ahead_of(const uint8_t* here) {
+    prefetch_for_read(here + kAheadOctets);
+    prefetch_for_read(here + kAheadOctets + kCacheLineOctets);
   }
 
   // Passes over any number of octets. False as with need().

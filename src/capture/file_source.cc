@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
+#include <span>
 
 namespace clerk {
 
@@ -65,6 +67,23 @@ inline void FileSource::append(Slice& slice) {
   have_packet_ = false;
 }
 
+// Behind a packet that was appended: those that follow it in its chunk, as long as they change
+// nothing but the time of day. That is what most packets do, and all of a slice's walk.
+inline void FileSource::append_run(Slice& slice) {
+  if (!filter_.empty() || tells_origins_) return;
+  std::array<Packet, kRunMax> run;
+  size_t count = run.size();
+  while (count == run.size()) {
+    const size_t room = Slice::kPacketsMax - slice.packets.size();
+    count = file_->next_run(std::span(run).first(std::min(run.size(), room)),
+                            {.from = clock_.now_ns(), .before = clock_.next_mark_ns()});
+    if (count == 0) return;
+    slice.packets.insert(slice.packets.end(), run.begin(), run.begin() + count);
+    clock_.move_to(run[count - 1].time_ns, TickClock::Step::None);
+    origin_.number += count;
+  }
+}
+
 // Makes packet_ the next packet that passes the filter. False at the end of the input.
 inline bool FileSource::fetch(uint64_t& packets_filtered) {
   if (have_packet_) [[unlikely]]
@@ -122,6 +141,7 @@ bool FileSource::next_slice(Slice& slice) {
       return true;
     }
     append(slice);
+    append_run(slice);
   }
   slice.second = clock_.second();
   slice.end = SliceEnd::Input;

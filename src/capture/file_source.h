@@ -1,7 +1,7 @@
 // Capture files, one after the other, cut into slices at the tick marks of the packet clock.
 //
 // next_slice() only walks the record headers; the packets are decoded by whoever takes the slice.
-// It is called by one thread at a time (the meters pass a token around); the two counters for the
+// It is called by one thread at a time (the meters take turns); the two counters for the
 // progress display may be read by any thread.
 #pragma once
 
@@ -60,6 +60,7 @@ class FileSource {
   void end_at_mark(Slice& slice, TickClock::Step step) const;
   [[nodiscard]] bool is_full(const Slice& slice) const;
   void append(Slice& slice);
+  void append_run(Slice& slice);
 
   std::vector<std::string> paths_;
   size_t next_path_ = 0;
@@ -68,6 +69,9 @@ class FileSource {
   TickClock clock_;
   const StopRequest& stop_;
   std::shared_ptr<ChunkPool> pool_ = ChunkPool::create();
+
+  // Few enough to stay in the first-level cache.
+  static constexpr size_t kRunMax = 64;
 
   Packet packet_;         // read, and not yet in a slice
   ChunkReference chunk_;  // what packet_ points into

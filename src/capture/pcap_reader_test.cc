@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "capture/capture_test_support.h"
 #include "testing/capture_builder.h"
 
@@ -200,6 +202,38 @@ TEST(PcapReader, AFileCutAnywhereGivesItsWholeRecordsAndSaysWhereItEnds) {
             "offset 100: ends inside a record header; what came before it is counted");
   EXPECT_EQ(error_of(first_of(file, second + 16)),
             "offset 100: ends inside a record of 86 octets; what came before it is counted");
+}
+
+// How many packets of a file with these times, in microseconds, follow the first one in a run.
+size_t run_of(const PcapFormat& format, std::initializer_list<uint64_t> times, TimeRange range) {
+  PcapBuilder builder(format);
+  for (const uint64_t time : times)
+    builder.packet(kStart + time * 1000, noise(60));
+  const TempFile content(builder.build());
+  Surroundings around;
+  auto file = CaptureFile::open(content.path(), around.pool, around.stop, around.octets_read);
+  Packet first;
+  EXPECT_EQ(file->next(first), ReadStatus::Packet);
+  std::array<Packet, 4> run;
+  return file->next_run(
+      run, {.from = kStart + range.from * 1000, .before = kStart + range.before * 1000});
+}
+
+TEST(PcapReader, ARunEndsWhereTimesFallOrLeaveTheRangeOrThereIsNoMoreRoom) {
+  EXPECT_EQ(run_of({}, {1, 2, 2, 3}, {1, 9}), 3U);
+  EXPECT_EQ(run_of({}, {1, 2, 3, 2, 4}, {1, 9}), 2U);
+  EXPECT_EQ(run_of({}, {1, 2, 8, 9, 10}, {1, 9}), 2U);
+  EXPECT_EQ(run_of({}, {1, 1, 4}, {2, 9}), 0U);
+  EXPECT_EQ(run_of({}, {1, 1, 1, 1, 1, 1, 1}, {1, 9}), 4U);
+  EXPECT_EQ(run_of({}, {1}, {1, 9}), 0U);
+}
+
+TEST(PcapReader, OnlyFilesOfTheUsualKindHaveRuns) {
+  EXPECT_EQ(run_of({.order = ByteOrder::Little}, {1, 2}, {1, 9}), 1U);
+  EXPECT_EQ(run_of({.order = ByteOrder::Big}, {1, 2}, {1, 9}), 0U);
+  EXPECT_EQ(run_of({.minor_version = 3}, {1, 2}, {1, 9}), 0U);
+  EXPECT_EQ(run_of({.link_type = kFourFrameCheckOctets | 1}, {1, 2}, {1, 9}), 0U);
+  EXPECT_EQ(run_of({.magic = 0xa1b2cd34, .record_extra_octets = 8}, {1, 2}, {1, 9}), 0U);
 }
 
 TEST(PcapReader, AFileCutInItsHeaderIsRefused) {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <span>
 #include <string>
@@ -39,9 +40,35 @@ inline void check_same(const Packet& packet, const FoundPacket& found, File file
                            file.subspan(found.at, found.captured_octets)));
 }
 
-// Reads `file` both ways. Whatever is wrong with it, each packet in front of that is told, and the
-// error names the file and the offset.
-inline void check_reading(File file, const FoundFile& found) {
+// Reads the packets of a capture and compares them; one by one, or behind each as many as follow it
+// in a run. Returns what next() said when there were no more.
+inline ReadStatus check_packets(CaptureFile& capture, std::span<const FoundPacket> left, File file,
+                                bool in_runs) {
+  const auto check_next = [&](const Packet& packet) {
+    CHECK(!left.empty());
+    check_same(packet, left.front(), file);
+    left = left.subspan(1);
+  };
+  Packet packet;
+  ReadStatus status = ReadStatus::Packet;
+  while ((status = capture.next(packet)) == ReadStatus::Packet) {
+    check_next(packet);
+    if (!in_runs) continue;
+    std::array<Packet, 2> run;
+    TimeRange times{.from = packet.time_ns, .before = packet.time_ns + 1500};
+    for (const Packet& next : std::span(run).first(capture.next_run(run, times))) {
+      CHECK(next.time_ns >= times.from && next.time_ns < times.before);
+      times.from = next.time_ns;
+      check_next(next);
+    }
+  }
+  CHECK(left.empty());
+  return status;
+}
+
+// Reads `file` in each way. Whatever is wrong with it, each packet in front of that is told, and
+// the error names the file and the offset.
+inline void check_reading(File file, const FoundFile& found, bool in_runs) {
   static const auto kPool = ChunkPool::create();
   static const auto kStop = StopRequest::create();
   std::atomic<uint64_t> octets_read{0};
@@ -53,17 +80,16 @@ inline void check_reading(File file, const FoundFile& found) {
     CHECK(capture.error().message.starts_with(named));
     return;
   }
-  Packet packet;
-  ReadStatus status = capture->next(packet);
-  for (const FoundPacket& expected : found.packets) {
-    CHECK(status == ReadStatus::Packet);
-    check_same(packet, expected, file);
-    status = capture->next(packet);
-  }
-  CHECK(status == (found.damaged_at ? ReadStatus::Broken : ReadStatus::End));
+  const ReadStatus end = check_packets(*capture, found.packets, file, in_runs);
+  CHECK(end == (found.damaged_at ? ReadStatus::Broken : ReadStatus::End));
   if (!found.damaged_at) return;
   const std::string offset = "offset " + std::to_string(*found.damaged_at) + ": ";
   CHECK(capture->error().message.starts_with(named + offset));
+}
+
+inline void check_reading(File file, const FoundFile& found) {
+  check_reading(file, found, false);
+  check_reading(file, found, true);
 }
 
 }  // namespace clerk::plainly

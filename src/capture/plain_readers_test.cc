@@ -33,7 +33,7 @@ TEST(PlainReaders, DamagedPcapFilesAreReadAlike) {
                          .link_type = i % 3 == 0 ? 0x24000001U : 1U,
                          .minor_version = static_cast<uint16_t>(random() % 6)});
     for (const size_t octets : {10U, 0U, 60U, 31U})
-      builder.packet(kStart + i, noise(octets), octets + random() % 3);
+      builder.packet(kStart + random() % 3 * 1000, noise(octets), octets + random() % 3);
     const auto file = damaged(builder.build(), random);
     plainly::check_reading(file, plainly::read_pcap(file));
   }

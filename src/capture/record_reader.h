@@ -31,6 +31,12 @@ struct Damage {
 // more is damage, not a packet.
 inline constexpr uint32_t kCapturedOctetsMax = 262144;
 
+// Times in nanoseconds since 1970.
+struct TimeRange {
+  uint64_t from;
+  uint64_t before;
+};
+
 // The byte order of a file, as seen from this machine.
 enum class FileOrder : uint8_t { Native, Swapped };
 
