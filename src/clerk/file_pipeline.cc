@@ -32,6 +32,7 @@ void end_slice(Ledger& ledger, SliceEnd end, uint32_t next_second, bool clock_ju
 FilePipeline::FilePipeline(FileSource& source, Ledger& ledger, const KeyedHash& hash,
                            uint32_t threads, const MeterOptions& meter)
     : source_(source), ledger_(ledger), hash_(hash), meter_(meter) {
+  CHECK(threads <= kThreadsMax);
   for (uint32_t i = 0; i < threads; ++i) {
     Lane& lane = *lanes_.emplace_back(std::make_unique<Lane>());
     for (auto& delta : lane.deltas) {
@@ -49,12 +50,10 @@ size_t FilePipeline::octets(uint32_t threads, const MeterOptions& meter) {
 
 void FilePipeline::run() {
   const std::vector<std::jthread> meters = start_meters();
-  lanes_.resize(meters.size());
-  pass_token_to(0);
   merge_slices();
 }
 
-// None begins before it has the token. The output is the same with fewer of them.
+// The output is the same with fewer of them.
 std::vector<std::jthread> FilePipeline::start_meters() {
   std::vector<std::jthread> meters;
   meters.reserve(lanes_.size());
@@ -74,7 +73,7 @@ void FilePipeline::run_meter(uint32_t lane_number, Lane& lane) {
   Slice slice;
   slice.packets.reserve(Slice::kPacketsMax);
   Delta* delta = lane.empty.pop();
-  while (take_slice(lane_number, lane, slice)) {
+  while (take_slice(lane_number, slice)) {
     count_slice(slice, meter, lane, delta);
     push(lane.full, Handover{delta, true, slice.end, slice.next_second, slice.clock_jumped});
     if (slice.end == SliceEnd::Input) return;
@@ -83,18 +82,12 @@ void FilePipeline::run_meter(uint32_t lane_number, Lane& lane) {
   }
 }
 
-// Waits for the lane's next turn, reads, and passes the token on. False when nothing is left to
-// read.
-bool FilePipeline::take_slice(uint32_t lane_number, Lane& lane, Slice& slice) {
-  static_cast<void>(lane.turns.wait_while(lane.turns_taken++));
-  const bool taken = source_.next_slice(slice);
-  pass_token_to((lane_number + 1) % lanes_.size());
-  return taken;
-}
-
-void FilePipeline::pass_token_to(size_t lane_number) {
-  WatchedWord& turns = lanes_[lane_number]->turns;
-  turns.set(turns.own() + 1);  // own: the token puts the accesses of all lanes in order
+// False when nothing is left to read.
+bool FilePipeline::take_slice(uint32_t lane_number, Slice& slice) {
+  const std::lock_guard lock(reading_);
+  if (!source_.next_slice(slice)) return false;
+  push(slice_lanes_, lane_number);
+  return true;
 }
 
 // Counts into `delta`; hands it over early, and takes another, when it might not have room.
@@ -116,8 +109,8 @@ void FilePipeline::count_slice(const Slice& slice, Meter& meter, Lane& lane, Del
 }
 
 void FilePipeline::merge_slices() {
-  for (size_t lane = 0;; lane = (lane + 1) % lanes_.size()) {
-    const Handover last = merge_slice(*lanes_[lane]);
+  for (;;) {
+    const Handover last = merge_slice(*lanes_[slice_lanes_.pop()]);
     end_slice(ledger_, last.end, last.next_second, last.clock_jumped);
     if (last.end == SliceEnd::Input) return;
   }

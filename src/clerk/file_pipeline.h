@@ -3,20 +3,22 @@
 //
 //   source ──slice──> meter 0 ──deltas──┐
 //          ──slice──> meter 1 ──deltas──┼──> ledger (the caller's thread)
-//          ...        the token ↻       ┘
+//          ...                          ┘
 //
-// Whoever holds the token reads the next slice, passes the token on and then counts. So the same
-// file gives the same deltas in the same order at any number of threads. Nothing is dropped: a
+// A meter that is free reads the next slice, alone, and counts it while others read on. Slices are
+// cut by the file alone, and the ledger takes them in the order in which they were read; so the
+// same file gives the same deltas in the same order at any number of threads. Nothing is dropped: a
 // meter waits until the ledger gives a delta back.
 #pragma once
 
 #include <array>
+#include <bit>
 #include <memory>
+#include <mutex>
 #include <thread>
 #include <vector>
 
 #include "base/spsc_queue.h"
-#include "base/watched_word.h"
 #include "capture/file_source.h"
 #include "flow/ledger.h"
 #include "flow/meter.h"
@@ -28,6 +30,8 @@ void end_slice(Ledger& ledger, SliceEnd end, uint32_t next_second, bool clock_ju
 
 class FilePipeline {
  public:
+  static constexpr uint32_t kThreadsMax = 64;
+
   // All references outlive the pipeline. The hash must be the ledger's.
   FilePipeline(FileSource& source, Ledger& ledger, const KeyedHash& hash, uint32_t threads,
                const MeterOptions& meter = {});
@@ -57,17 +61,12 @@ class FilePipeline {
     std::array<std::unique_ptr<Delta>, kDeltas> deltas;
     SpscQueue<Delta*, kQueueCapacity> empty;
     SpscQueue<Handover, kQueueCapacity> full;
-    // How often the lane was given the token, by the holder before it. The source's state passes
-    // with it.
-    WatchedWord turns{0};
-    uint32_t turns_taken = 0;  // the meter's thread only
   };
 
   std::vector<std::jthread> start_meters();
   void run_meter(uint32_t lane_number, Lane& lane);
-  bool take_slice(uint32_t lane_number, Lane& lane, Slice& slice);
+  bool take_slice(uint32_t lane_number, Slice& slice);
   void count_slice(const Slice& slice, Meter& meter, Lane& lane, Delta*& delta);
-  void pass_token_to(size_t lane_number);
   void merge_slices();
   Handover merge_slice(Lane& lane);
 
@@ -76,6 +75,11 @@ class FilePipeline {
   const KeyedHash& hash_;
   MeterOptions meter_;
   std::vector<std::unique_ptr<Lane>> lanes_;
+  std::mutex reading_;  // guards source_ and the end of slice_lanes_ that meters push to
+  // Which lane has each slice, in the order of the file. A slice needs a delta, so there are no
+  // more of them.
+  static constexpr size_t kSlicesMax = std::bit_ceil(kThreadsMax * Lane::kDeltas);
+  SpscQueue<uint32_t, kSlicesMax> slice_lanes_;
 };
 
 }  // namespace clerk

@@ -7,6 +7,7 @@
 
 #include "base/cpu_list.h"
 #include "capture/packet_filter.h"
+#include "clerk/file_pipeline.h"
 #include "clerk/version.h"
 #include "command_line/flags.h"
 #include "flow/ledger.h"
@@ -20,7 +21,7 @@ constexpr double kTimeoutSecondsMin = 1;
 constexpr double kTimeoutSecondsMax = 86400;
 constexpr uint32_t kDefaultFlowsMax = 4194304;
 constexpr uint32_t kFlowsMaxMax = 1U << 30;
-constexpr uint32_t kThreadsMax = 64;
+constexpr uint32_t kThreadsMax = FilePipeline::kThreadsMax;
 constexpr uint32_t kDefaultLiveThreadsMax = 8;
 constexpr uint32_t kDefaultSnaplen = 256;
 constexpr uint32_t kSnaplenMin = 64;
