@@ -12,7 +12,7 @@ ExplainPipeline::ExplainPipeline(FileSource& source, const MeterOptions& options
       ledger_(ledger),
       hash_(hash),
       explainer_(explainer),
-      delta_(options) {
+      delta_(file_delta(options)) {
   source_.tell_origins();
   ledger_.tell(explainer_.observer());
 }

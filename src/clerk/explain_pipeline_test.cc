@@ -148,8 +148,8 @@ TEST_F(ExplainPipelineTest, GivesTheRecordsOfARunThatDoesNotExplain) {
 
 TEST_F(ExplainPipelineTest, GivesTheSameRecordsWhenASecondHasMoreFlowsThanATable) {
   std::vector<DescribedPacket> packets;
-  packets.reserve(2 * size_t{Delta::kIpv6Entries});
-  for (uint32_t i = 0; i < 2 * Delta::kIpv6Entries; ++i) {
+  packets.reserve(2 * size_t{file_delta().ipv6});
+  for (uint32_t i = 0; i < 2 * file_delta().ipv6; ++i) {
     packets.push_back({.time_ns = 1'700'000'000 * kSecond + i,
                        .version = i % 4 == 0 ? IpVersion::V4 : IpVersion::V6,
                        .source_host = static_cast<uint8_t>(i >> 8),

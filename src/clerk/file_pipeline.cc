@@ -36,7 +36,7 @@ FilePipeline::FilePipeline(FileSource& source, Ledger& ledger, const KeyedHash& 
   for (uint32_t i = 0; i < threads; ++i) {
     Lane& lane = *lanes_.emplace_back(std::make_unique<Lane>());
     for (auto& delta : lane.deltas) {
-      delta = std::make_unique<Delta>(meter);
+      delta = std::make_unique<Delta>(file_delta(meter));
       push(lane.empty, delta.get());
     }
   }
@@ -45,7 +45,7 @@ FilePipeline::FilePipeline(FileSource& source, Ledger& ledger, const KeyedHash& 
 size_t FilePipeline::octets(uint32_t threads, const MeterOptions& meter) {
   constexpr size_t kSlice = Slice::kPacketsMax * sizeof(Packet) + Slice::kChunksMax * kChunkOctets;
   constexpr size_t kReader = 2 * kChunkOctets + ReadAhead::kOctets;
-  return threads * (Lane::kDeltas * Delta::octets(meter) + kSlice) + kReader;
+  return threads * (Lane::kDeltas * file_delta(meter).octets() + kSlice) + kReader;
 }
 
 void FilePipeline::run() {

@@ -122,8 +122,8 @@ TEST_F(PipelineTest, GivesTheSameRecordsAlsoWhenTheLedgerIsFull) {
 
 TEST_F(PipelineTest, GivesTheSameRecordsWhenASecondHasMoreFlowsThanATable) {
   std::vector<DescribedPacket> packets;
-  packets.reserve(2 * size_t{Delta::kIpv6Entries} + 1);
-  for (uint32_t i = 0; i < 2 * Delta::kIpv6Entries; ++i) {
+  packets.reserve(2 * size_t{file_delta().ipv6} + 1);
+  for (uint32_t i = 0; i < 2 * file_delta().ipv6; ++i) {
     packets.push_back({.time_ns = 1000 * kSecond + i,
                        .version = i % 4 == 0 ? IpVersion::V4 : IpVersion::V6,
                        .source_host = static_cast<uint8_t>(i >> 8),
@@ -135,8 +135,8 @@ TEST_F(PipelineTest, GivesTheSameRecordsWhenASecondHasMoreFlowsThanATable) {
 
 TEST_F(PipelineTest, GivesTheSameRecordsWhenASecondHasMoreFlowsWithoutIpThanATable) {
   std::vector<DescribedPacket> packets;
-  packets.reserve(2 * size_t{Delta::kLinkEntries});
-  for (uint32_t i = 0; i < 2 * Delta::kLinkEntries; ++i) {
+  packets.reserve(2 * size_t{kDeltaLinkEntries});
+  for (uint32_t i = 0; i < 2 * kDeltaLinkEntries; ++i) {
     packets.push_back({.time_ns = 1000 * kSecond + i,
                        .source_host = static_cast<uint8_t>(i >> 8),
                        .destination_host = static_cast<uint8_t>(i),

@@ -70,8 +70,9 @@ class LivePipeline::Capture {
  public:
   Capture(LivePipeline& pipeline, Lane& lane)
       : pipeline_(pipeline), lane_(lane), meter_(pipeline.hash_, pipeline.options_.meter) {
-    const bool taken = lane.empty.try_pop(delta_);
-    CHECK(taken);
+    idle_.reserve(Lane::kDeltas);
+    delta_ = take_idle();
+    CHECK(delta_ != nullptr);
   }
 
   void run() {
@@ -150,8 +151,8 @@ class LivePipeline::Capture {
 
   // False when there is no empty delta to go on with.
   bool hand_over() {
-    Delta* next = nullptr;
-    if (!lane_.empty.try_pop(next)) {
+    Delta* const next = take_idle();
+    if (next == nullptr) {
       is_late_ = true;
       return false;
     }
@@ -161,12 +162,23 @@ class LivePipeline::Capture {
     return true;
   }
 
+  // The one that was used last, so that no more memory is touched than is needed; or none.
+  Delta* take_idle() {
+    for (Delta* delta = nullptr; lane_.empty.try_pop(delta);)
+      idle_.push_back(delta);
+    if (idle_.empty()) return nullptr;
+    Delta* const newest = idle_.back();
+    idle_.pop_back();
+    return newest;
+  }
+
   void take_source_counts() { delta_->counts.source += lane_.source.take_counts(); }
 
   LivePipeline& pipeline_;
   Lane& lane_;
   Meter meter_;
   Delta* delta_ = nullptr;
+  std::vector<Delta*> idle_;
   uint32_t second_ = 0;   // of the last hand-over that was due
   bool is_late_ = false;  // with the next one
   std::array<Packet, Meter::kBatch> batch_;
@@ -179,7 +191,7 @@ class LivePipeline::Capture {
 LivePipeline::Lane::Lane(LiveSource live_source, const MeterOptions& meter)
     : source(*live_source.source), filter(std::move(live_source.filter)) {
   for (auto& delta : deltas) {
-    delta = std::make_unique<Delta>(meter);
+    delta = std::make_unique<Delta>(live_delta(meter));
     push(empty, delta.get());
   }
 }
@@ -196,7 +208,7 @@ LivePipeline::LivePipeline(std::vector<LiveSource> sources, Ledger& ledger, cons
 }
 
 size_t LivePipeline::octets(size_t sources, const MeterOptions& meter) {
-  return sources * Lane::kDeltas * Delta::octets(meter);
+  return sources * Lane::kDeltas * live_delta(meter).octets();
 }
 
 void LivePipeline::run() {

@@ -72,7 +72,7 @@ class LivePipeline {
 
   // A source with its meter and deltas. The ledger's thread uses the members below the queues.
   struct Lane {
-    static constexpr size_t kDeltas = 4;  // one is filled; a burst may fill the others meanwhile
+    static constexpr size_t kDeltas = 3;  // one is filled; a burst may fill the others meanwhile
     static constexpr size_t kQueueCapacity = 4;
 
     Lane(LiveSource live_source, const MeterOptions& meter);

@@ -272,19 +272,20 @@ TEST_F(LivePipelineTest, ALedgerThatStandsStillCostsNewFlowsAndNoKnownOnes) {
   go_to(kStart + kSecond + kDelay);
   is_to_stand = true;
   wait_until([&] { return stands.load(); });
-  constexpr uint32_t kFlows = 5 * Delta::kIpv6Entries;  // one delta more than there are
+  constexpr uint32_t kEntries = live_delta().ipv6;
+  constexpr uint32_t kFlows = 4 * kEntries;  // one delta more than there are
   for (uint32_t i = 0; i < kFlows; ++i) {
     source().give({{.time_ns = kStart + i,
                     .version = IpVersion::V6,
-                    .source_host = static_cast<uint8_t>(i >> 8),
-                    .source_port = static_cast<uint16_t>(i & 0xff)}});
+                    .source_host = static_cast<uint8_t>(i >> 16),
+                    .source_port = static_cast<uint16_t>(i & 0xffff)}});
   }
-  constexpr uint32_t kKnown = 7 * Delta::kIpv6Entries / 2;  // in the last delta
+  constexpr uint32_t kKnown = 5 * kEntries / 2;  // in the last delta
   for (uint32_t i = 0; i < 100; ++i) {
     source().give({{.time_ns = kStart + i,
                     .version = IpVersion::V6,
-                    .source_host = static_cast<uint8_t>(kKnown >> 8),
-                    .source_port = static_cast<uint16_t>(kKnown & 0xff)}});
+                    .source_host = static_cast<uint8_t>(kKnown >> 16),
+                    .source_port = static_cast<uint16_t>(kKnown & 0xffff)}});
   }
   wait_until([&] { return source().returned() == kFlows + 100; });
   is_to_stand = false;

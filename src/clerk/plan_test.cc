@@ -65,7 +65,7 @@ TEST(Plan, TablesOfFlowsWithoutIpAreInTheBoundOnlyWhenThereAreAny) {
   EXPECT_NE(describe_memory(files, 0), files_before);
   EXPECT_NE(describe_memory(live, 0), live_before);
   EXPECT_EQ(octets(files) - octets_before,
-            3 * kThreads * MeterTable<LinkKey>::octets(Delta::kLinkEntries));
+            3 * kThreads * MeterTable<LinkKey>::octets(kDeltaLinkEntries));
 }
 
 TEST(Plan, TellsThatFlowsWithoutIpAreReported) {

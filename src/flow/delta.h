@@ -19,20 +19,39 @@ struct MeterOptions {
   bool non_ip = false;  // packets without IP too, by their link headers
 };
 
-struct Delta {
-  // As fast as four times as many (they stay in a core's caches), and enough for a second of most
-  // links.
-  static constexpr uint32_t kIpv4Entries = 32768;
-  static constexpr uint32_t kIpv6Entries = 8192;
-  // The hosts of a large broadcast domain; with more, deltas are handed over sooner.
-  static constexpr uint32_t kLinkEntries = 4096;
+// How many entries of each kind a delta has; a full one is handed over before its time. Powers of
+// two.
+struct DeltaCapacity {
+  uint32_t ipv4;
+  uint32_t ipv6;
+  uint32_t link = 0;  // 0: no table of them, and packets without IP are ignored
 
-  explicit Delta(const MeterOptions& options = {})
-      : Delta(kIpv4Entries, kIpv6Entries, options.non_ip ? kLinkEntries : 0) {}
-  // Without link entries there is no table of them, and packets without IP are ignored.
-  Delta(uint32_t ipv4_entries, uint32_t ipv6_entries, uint32_t link_entries = 0)
-      : ipv4(ipv4_entries), ipv6(ipv6_entries) {
-    if (link_entries > 0) link.emplace(link_entries);
+  // What a delta may occupy.
+  [[nodiscard]] constexpr size_t octets() const {
+    return MeterTable<Ipv4Key>::octets(ipv4) + MeterTable<Ipv6Key>::octets(ipv6) +
+           (link > 0 ? MeterTable<LinkKey>::octets(link) : 0);
+  }
+};
+
+// The hosts of a large broadcast domain.
+inline constexpr uint32_t kDeltaLinkEntries = 4096;
+
+// For slices of a file (capture/slice.h): they stay in a core's caches.
+constexpr DeltaCapacity file_delta(const MeterOptions& options = {}) {
+  return {.ipv4 = 32768, .ipv6 = 8192, .link = options.non_ip ? kDeltaLinkEntries : 0};
+}
+
+// For a second of a link, so that a flow is merged once in it and not with nearly each packet.
+constexpr DeltaCapacity live_delta(const MeterOptions& options = {}) {
+  return {.ipv4 = 262'144, .ipv6 = 65'536, .link = options.non_ip ? kDeltaLinkEntries : 0};
+}
+
+// No delta has more.
+inline constexpr DeltaCapacity kDeltaCapacityMax = live_delta({.non_ip = true});
+
+struct Delta {
+  explicit Delta(const DeltaCapacity& capacity) : ipv4(capacity.ipv4), ipv6(capacity.ipv6) {
+    if (capacity.link > 0) link.emplace(capacity.link);
   }
 
   // How many packets find room, whatever they are.
@@ -46,11 +65,6 @@ struct Delta {
     ipv6.clear();
     if (link) link->clear();
     counts = {};
-  }
-
-  static constexpr size_t octets(const MeterOptions& options = {}) {
-    return MeterTable<Ipv4Key>::octets(kIpv4Entries) + MeterTable<Ipv6Key>::octets(kIpv6Entries) +
-           (options.non_ip ? MeterTable<LinkKey>::octets(kLinkEntries) : 0);
   }
 
   MeterTable<Ipv4Key> ipv4;

@@ -77,11 +77,11 @@ template <typename Key>
 inline Key make_key(const Headers& headers) {
   Key key;
   std::memcpy(&key.source, headers.addresses, 2 * Key::kAddressOctets);
-  key.tail.dscp = dscp_of(headers.tos);
-  key.tail.protocol = headers.protocol;
-  key.tail.source_port = headers.source_port;
-  key.tail.destination_port = headers.destination_port;
-  key.tail.vlan_and_datagram = headers.vlan_id;
+  key.tail = {.source_port = headers.source_port,
+              .destination_port = headers.destination_port,
+              .protocol = headers.protocol,
+              .dscp = dscp_of(headers.tos),
+              .vlan_and_datagram = headers.vlan_id};
   if (headers.fragment != Fragment::Whole) [[unlikely]] {
     key.tail.protocol = headers.datagram_protocol;
     key.tail.source_port = static_cast<uint16_t>(headers.identification >> 16);

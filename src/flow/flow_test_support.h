@@ -131,7 +131,7 @@ class TestLedger {
 
   KeyedHash hash_;
   Meter meter_;
-  Delta delta_{kEntries, kEntries, kEntries};
+  Delta delta_{DeltaCapacity{.ipv4 = kEntries, .ipv6 = kEntries, .link = kEntries}};
   std::vector<Released> released_;
   std::vector<uint32_t> ticks_;
   Ledger ledger_;

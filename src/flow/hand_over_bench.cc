@@ -103,15 +103,15 @@ void hand_over_while_the_ledger_merges(benchmark::State& state) {
   bench.merge(kBenchStart, 0, kManyFlows);
   Lane lane;
   for (auto& delta : lane.deltas)
-    push(lane.empty, (delta = std::make_unique<Delta>()).get());
+    push(lane.empty, (delta = std::make_unique<Delta>(file_delta())).get());
   Pauses pauses;
   {
     const std::jthread ledger([&] { run_ledger(bench, lane); });
     Delta* delta = lane.empty.pop();
     uint32_t first = 0;
     for (auto _ : state) {
-      fill(*delta, bench.hash(), kBenchStart, first, Delta::kIpv4Entries);
-      first = (first + Delta::kIpv4Entries) % kManyFlows;
+      fill(*delta, bench.hash(), kBenchStart, first, kBenchEntries);
+      first = (first + kBenchEntries) % kManyFlows;
       state.SetIterationTime(timed_hand_over(lane, delta, pauses));
     }
     push(lane.full, nullptr);

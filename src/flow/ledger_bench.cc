@@ -81,10 +81,10 @@ void tick_with_flows_that_live_on(benchmark::State& state) {
 // Entries of flows that are held, in another order than they were opened in.
 void merge_known_flows(benchmark::State& state) {
   constexpr uint32_t kStride = 100'003;
-  constexpr uint32_t kEntries = std::min(Delta::kIpv4Entries, kKnownFlows);
+  constexpr uint32_t kEntries = std::min(kBenchEntries, kKnownFlows);
   BenchLedger bench(kManyFlows, static_cast<uint32_t>(state.range(0)));
   bench.merge(kBenchStart, 0, kKnownFlows);
-  Delta delta;
+  Delta delta(file_delta());
   Timer timer(state);
   uint32_t first = 0;
   for (auto _ : state) {
@@ -98,7 +98,7 @@ void merge_known_flows(benchmark::State& state) {
 // Of flows that are new to a ledger whose memory is not.
 void merge_new_flows(benchmark::State& state) {
   BenchLedger bench(kManyFlows, static_cast<uint32_t>(state.range(0)));
-  Delta delta;
+  Delta delta(file_delta());
   Timer timer(state);
   bench.merge(kBenchStart, 0, kManyFlows);
   uint32_t first = kManyFlows;
@@ -107,9 +107,9 @@ void merge_new_flows(benchmark::State& state) {
       bench.ledger().release_all();
       first = 0;
     }
-    fill(delta, bench.hash(), kBenchStart, first, Delta::kIpv4Entries);
-    first += Delta::kIpv4Entries;
-    timer.time(Delta::kIpv4Entries, [&] { bench.ledger().merge(delta); });
+    fill(delta, bench.hash(), kBenchStart, first, kBenchEntries);
+    first += kBenchEntries;
+    timer.time(kBenchEntries, [&] { bench.ledger().merge(delta); });
   }
   timer.tell();
 }

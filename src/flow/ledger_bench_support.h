@@ -52,6 +52,9 @@ inline void fill(Delta& delta, const KeyedHash& hash, uint32_t second, uint32_t 
   delta.counts.octets_metered = uint64_t{count} * 100;
 }
 
+// How many entries a delta has.
+inline constexpr uint32_t kBenchEntries = file_delta().ipv4;
+
 // A ledger of made-up flows whose records nobody gets.
 class BenchLedger {
  public:
@@ -65,8 +68,8 @@ class BenchLedger {
 
   // A packet of each of these flows.
   void merge(uint32_t second, uint32_t first, uint32_t count) {
-    for (uint32_t end = first + count; first < end; first += Delta::kIpv4Entries) {
-      fill(delta_, hash_, second, first, std::min(end - first, Delta::kIpv4Entries));
+    for (uint32_t end = first + count; first < end; first += kBenchEntries) {
+      fill(delta_, hash_, second, first, std::min(end - first, kBenchEntries));
       ledger_.merge(delta_);
     }
   }
@@ -76,7 +79,7 @@ class BenchLedger {
 
  private:
   KeyedHash hash_;
-  Delta delta_;
+  Delta delta_{file_delta()};
   Ledger ledger_;
 };
 

@@ -413,7 +413,7 @@ TEST_P(LedgerOnThreads, TheTickFollowsTheRecordsOfItsSecond) {
              calls.push_back(fmt::format("{} records at {}", records.size(), second));
            },
        .tick = [&](uint32_t second) { calls.push_back(fmt::format("tick {}", second)); }});
-  Delta delta(1024, 16);
+  Delta delta({.ipv4 = 1024, .ipv6 = 16});
   delta.second = kStart;
   std::vector<DescribedPacket> packets;
   packets.reserve(300);
@@ -474,7 +474,7 @@ TEST(Ledger, WhatTheOutputThrowsReachesTheCallerAtAnyNumberOfThreads) {
     Ledger ledger(options, hash,
                   {.records = [](auto, uint32_t) { throw std::runtime_error("no room"); },
                    .tick = [](uint32_t) {}});
-    Delta delta(1024, 16);
+    Delta delta({.ipv4 = 1024, .ipv6 = 16});
     delta.second = kStart;
     std::vector<DescribedPacket> packets;
     packets.reserve(1000);

@@ -15,8 +15,8 @@ constexpr auto kEveryone = [](const LedgerShard&) { return true; };
 // before room is made, and eight times the standard deviation of what the hash gives it, which
 // chance never exceeds. A shard that was full all the same would make room in itself.
 uint32_t shard_flows_max(uint32_t threads, uint32_t flows_max) {
-  constexpr uint32_t kDelta = Delta::kIpv4Entries + Delta::kIpv6Entries + Delta::kLinkEntries +
-                              DatagramTable<Ipv4Key>::kDatagramsMax +
+  constexpr uint32_t kDelta = kDeltaCapacityMax.ipv4 + kDeltaCapacityMax.ipv6 +
+                              kDeltaCapacityMax.link + DatagramTable<Ipv4Key>::kDatagramsMax +
                               DatagramTable<Ipv6Key>::kDatagramsMax;
   const uint32_t all = flows_max + kDelta;
   return all / threads + static_cast<uint32_t>(4 * std::sqrt(all));

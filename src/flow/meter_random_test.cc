@@ -202,7 +202,7 @@ TEST(MeterAndTwin, AgreeOnRandomBatches) {
     Dice dice(entries);
     const KeyedHash hash;
     Meter meter(hash);
-    Delta delta(entries, entries, entries);
+    Delta delta(DeltaCapacity{.ipv4 = entries, .ipv6 = entries, .link = entries});
     for (int round = 0; round < 20; ++round) {
       MeterTwin twin(entries);
       delta.clear();

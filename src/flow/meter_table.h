@@ -3,7 +3,7 @@
 // Entries lie in the order of their first packets, one (IPv4, no IP) or one and a half (IPv6) cache
 // lines each, so that the ledger reads them in sequence. A directory of 8-byte slots finds them:
 //
-//   slot   generation 24 bits | tag 24 bits | entry 16 bits
+//   slot   generation 24 bits | tag 20 bits | entry 20 bits
 //
 // A slot of an older generation is empty: clearing the table is one increment. Capacity and memory
 // are fixed. One thread at a time: the meter's until it is handed over, then the ledger's.
@@ -40,7 +40,7 @@ static_assert(sizeof(MeterEntry<Ipv4Key>) == 64 && sizeof(MeterEntry<Ipv6Key>) =
 template <typename Key>
 class MeterTable {
  public:
-  // At most 2^16 entries, a power of two.
+  // At most 2^20 entries, a power of two.
   explicit MeterTable(uint32_t capacity)
       : capacity_(capacity), entries_(capacity), slots_(size_t{capacity} * kSlotsPerEntry) {
     CHECK(capacity <= kCapacityMax && (capacity & (capacity - 1)) == 0);
@@ -66,9 +66,19 @@ class MeterTable {
     prefetch_for_write(&slots_[home(hash)]);
   }
 
-  // Fetches the entry that probably has this hash.
+  // Fetches the entry that probably has this hash. Between the home slot and the one behind it
+  // there is no branch, for nobody can foretell which it is.
   CLERK_ALWAYS_INLINE void prefetch_entry(uint64_t hash) const {
-    prefetch_for_write(&entries_[entry_of(slots_[home(hash)])]);
+    const uint64_t wanted = label(hash);
+    size_t at = home(hash);
+    const uint64_t here = slots_[at] ^ wanted;
+    uint64_t behind = slots_[at = next(at)] ^ wanted;
+    if (is_anothers(here) & is_anothers(behind)) [[unlikely]] {
+      do
+        behind = slots_[at = next(at)] ^ wanted;
+      while (is_anothers(behind));
+    }
+    prefetch_for_write(&entries_[entry_of(is_wanted(here) ? here : behind)]);
   }
 
   void clear() {
@@ -86,30 +96,38 @@ class MeterTable {
   }
 
  private:
-  static constexpr uint32_t kCapacityMax = 1U << 16;
-  static constexpr uint32_t kSlotsPerEntry = 2;  // at most half full: short probes
-  static constexpr uint64_t kGenerationMax = (1U << 24) - 1;
-  static constexpr unsigned kTagShift = 16;
+  static constexpr unsigned kTagShift = 20;
   static constexpr unsigned kGenerationShift = 40;
+  static constexpr unsigned kTagBits = kGenerationShift - kTagShift;
+  static constexpr uint32_t kCapacityMax = 1U << kTagShift;
+  static constexpr uint32_t kSlotsPerEntry = 2;  // at most half full: short probes
+  static constexpr uint64_t kGenerationMax = (1U << (64 - kGenerationShift)) - 1;
 
   [[nodiscard]] size_t home(uint64_t hash) const { return hash & (slots_.size() - 1); }
+  [[nodiscard]] size_t next(size_t i) const { return (i + 1) & (slots_.size() - 1); }
   [[nodiscard]] bool is_used(uint64_t slot) const {
     return slot >> kGenerationShift == generation_;
   }
-  static uint16_t entry_of(uint64_t slot) { return static_cast<uint16_t>(slot); }
+  static uint32_t entry_of(uint64_t slot) { return slot & (kCapacityMax - 1); }
+
+  // Of a slot xor the label that is looked for: that leaves the entry as it is.
+  static bool is_wanted(uint64_t difference) { return difference >> kTagShift == 0; }
+  static bool is_anothers(uint64_t difference) {
+    return !is_wanted(difference) && difference >> kGenerationShift == 0;
+  }
 
   // Generation and tag of a slot for this hash; the tag is of hash bits that home() does not use.
   [[nodiscard]] uint64_t label(uint64_t hash) const {
-    return generation_ << kGenerationShift | hash >> kGenerationShift << kTagShift;
+    return generation_ << kGenerationShift | hash >> (64 - kTagBits) << kTagShift;
   }
 
   // The slot of the key's newest entry, or the unused one where it would go.
   uint64_t* find_slot(const Key& key, uint64_t hash) {
-    const uint64_t wanted = label(hash) >> kTagShift;
-    for (size_t i = home(hash);; i = (i + 1) & (slots_.size() - 1)) {
+    const uint64_t wanted = label(hash);
+    for (size_t i = home(hash);; i = next(i)) {
       uint64_t& slot = slots_[i];
-      if (!is_used(slot)) return &slot;
-      if (slot >> kTagShift == wanted && entries_[entry_of(slot)].key == key) return &slot;
+      if (is_anothers(slot ^ wanted)) continue;
+      if (!is_used(slot) || entries_[entry_of(slot)].key == key) return &slot;
     }
   }
 

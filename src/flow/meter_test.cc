@@ -40,7 +40,7 @@ class MeterTest : public ::testing::Test {
 
   KeyedHash hash_;
   Meter meter_{hash_};
-  Delta delta_{4, 4};
+  Delta delta_{DeltaCapacity{.ipv4 = 4, .ipv6 = 4}};
 };
 
 TEST_F(MeterTest, AddsThePacketsOfAFlow) {
@@ -263,12 +263,13 @@ TEST_F(LinkMeterTest, TellsBeforehandWhetherThereIsRoom) {
 }
 
 TEST(Delta, HasATableOfFlowsWithoutIpOnlyWhenTheyAreMetered) {
-  EXPECT_FALSE(Delta().link);
-  const Delta delta(MeterOptions{.non_ip = true});
+  EXPECT_FALSE(Delta(file_delta()).link);
+  const DeltaCapacity with_link = file_delta({.non_ip = true});
+  const Delta delta(with_link);
   ASSERT_TRUE(delta.link);
-  EXPECT_EQ(delta.link->room(), Delta::kLinkEntries);
-  EXPECT_EQ(Delta::octets({.non_ip = true}) - Delta::octets({}),
-            MeterTable<LinkKey>::octets(Delta::kLinkEntries));
+  EXPECT_EQ(delta.link->room(), kDeltaLinkEntries);
+  EXPECT_EQ(with_link.octets() - file_delta().octets(),
+            MeterTable<LinkKey>::octets(kDeltaLinkEntries));
 }
 
 TEST_F(MeterTest, ATcpHeaderCutBehindItsPortsIsCounted) {

@@ -51,8 +51,8 @@ class SettledList {
 };
 
 struct SettledFragments {
-  SettledList<Ipv4Key> ipv4{Delta::kIpv4Entries};
-  SettledList<Ipv6Key> ipv6{Delta::kIpv6Entries};
+  SettledList<Ipv4Key> ipv4{kDeltaCapacityMax.ipv4};
+  SettledList<Ipv6Key> ipv6{kDeltaCapacityMax.ipv6};
 
   void add(const SettledCount<Ipv4Key>& count) { ipv4.add(count); }
   void add(const SettledCount<Ipv6Key>& count) { ipv6.add(count); }
@@ -63,8 +63,8 @@ struct SettledFragments {
   [[nodiscard]] bool empty() const { return ipv4.size() + ipv6.size() == 0; }
 
   static constexpr size_t octets() {
-    return SettledList<Ipv4Key>::octets(Delta::kIpv4Entries) +
-           SettledList<Ipv6Key>::octets(Delta::kIpv6Entries);
+    return SettledList<Ipv4Key>::octets(kDeltaCapacityMax.ipv4) +
+           SettledList<Ipv6Key>::octets(kDeltaCapacityMax.ipv6);
   }
 };
 
