@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "flow/flow_test_support.h"
+#include "flow/ledger_bench_support.h"
 
 namespace clerk {
 namespace {
@@ -463,6 +464,31 @@ TEST(Ledger, OnSeveralThreadsMakesRoomBehindEachDelta) {
   EXPECT_EQ(brief(released[597]), "at 1001: port 598, 1 packets, reason 5");
   EXPECT_EQ(brief(released[598]), "at 1001: port 599, 2 packets, reason 4");
   EXPECT_EQ(brief(released[600]), "at 1001: port 1, 1 packets, reason 4");
+}
+
+TEST(Ledger, TakesTheLargestDeltasAtAnyNumberOfThreads) {
+  for (const uint32_t threads : {1U, 2U, 3U}) {
+    LedgerOptions options = test_options();
+    options.flows_max = kDeltaCapacityMax.ipv4;
+    options.threads = threads;
+    const KeyedHash hash;
+    std::vector<uint64_t> first_ns;
+    Ledger ledger(options, hash,
+                  {.records =
+                       [&](std::span<const FlowRecord> records, uint32_t) {
+                         for (const FlowRecord& record : records)
+                           first_ns.push_back(record.first_ns);
+                       },
+                   .tick = [](uint32_t) {}});
+    Delta delta(kDeltaCapacityMax);
+    fill(delta, hash, kStart, 0, kDeltaCapacityMax.ipv4);
+    ledger.merge(delta);
+    EXPECT_EQ(ledger.flows_held(), kDeltaCapacityMax.ipv4);
+    ledger.release_all();
+    ASSERT_EQ(first_ns.size(), kDeltaCapacityMax.ipv4) << threads;
+    for (size_t i = 0; i < first_ns.size(); ++i)
+      ASSERT_EQ(first_ns[i], kStart * kSecond + i) << threads;
+  }
 }
 
 TEST(Ledger, WhatTheOutputThrowsReachesTheCallerAtAnyNumberOfThreads) {

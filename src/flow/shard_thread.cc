@@ -26,10 +26,11 @@ template <typename Key>
 class OwnCursor {
  public:
   // Looks at all entries and notes the shard's in `own`, which has room for a table's.
-  OwnCursor(const MeterTable<Key>& table, const ShardShare& share, LazyArray<uint16_t>& own)
+  OwnCursor(const MeterTable<Key>& table, const ShardShare& share, LazyArray<uint32_t>& own)
       : table_(table), own_(own) {
+    CHECK(table.size() <= own.size());
     for (uint32_t i = 0; i < table.size(); ++i) {
-      own[size_] = static_cast<uint16_t>(i);
+      own[size_] = i;
       // Added, not branched on: nobody can predict which are.
       size_ += static_cast<uint32_t>(share.has(table[i].hash) && !is_datagram(table[i].key));
     }
@@ -44,7 +45,7 @@ class OwnCursor {
 
  private:
   const MeterTable<Key>& table_;
-  const LazyArray<uint16_t>& own_;
+  const LazyArray<uint32_t>& own_;
   uint32_t size_ = 0;
   uint32_t at_ = 0;
 };

@@ -84,7 +84,7 @@ class ShardThread {
 
   // What one may occupy beside its shard.
   static constexpr size_t octets() {
-    return kBatches * ReleasedBatch::octets(kBatchRecords) + kFlowKinds.size() * kOwnOctets;
+    return kBatches * ReleasedBatch::octets(kBatchRecords) + kOwnOctets;
   }
 
  private:
@@ -103,9 +103,9 @@ class ShardThread {
   };
 
   // The numbers of a table's entries that are the shard's.
-  using OwnEntries = LazyArray<uint16_t>;
-  static constexpr uint32_t kTableEntriesMax = 1U << 16;
-  static constexpr size_t kOwnOctets = kTableEntriesMax * sizeof(uint16_t);
+  using OwnEntries = LazyArray<uint32_t>;
+  static constexpr size_t kOwnOctets =
+      sizeof(uint32_t) * (kDeltaCapacityMax.ipv4 + kDeltaCapacityMax.ipv6 + kDeltaCapacityMax.link);
 
   void take_batch();
 
@@ -119,9 +119,9 @@ class ShardThread {
   ShardShare share_;
   const SettledFragments& fragments_;
   LedgerShard shard_;
-  OwnEntries own_ipv4_{kTableEntriesMax};
-  OwnEntries own_ipv6_{kTableEntriesMax};
-  OwnEntries own_link_{kTableEntriesMax};
+  OwnEntries own_ipv4_{kDeltaCapacityMax.ipv4};
+  OwnEntries own_ipv6_{kDeltaCapacityMax.ipv6};
+  OwnEntries own_link_{kDeltaCapacityMax.link};
 
   Batch batch_;  // that records are taken from
   size_t at_ = 0;
