@@ -50,7 +50,12 @@ size_t FilePipeline::octets(uint32_t threads, const MeterOptions& meter) {
 
 void FilePipeline::run() {
   const std::vector<std::jthread> meters = start_meters();
-  merge_slices();
+  try {
+    merge_slices();
+  } catch (...) {
+    dismiss_meters();
+    throw;
+  }
 }
 
 // The output is the same with fewer of them.
@@ -73,8 +78,8 @@ void FilePipeline::run_meter(uint32_t lane_number, Lane& lane) {
   Slice slice;
   slice.packets.reserve(Slice::kPacketsMax);
   Delta* delta = lane.empty.pop();
-  while (take_slice(lane_number, slice)) {
-    count_slice(slice, meter, lane, delta);
+  while (delta != nullptr && take_slice(lane_number, slice)) {
+    if (!count_slice(slice, meter, lane, delta)) return;
     push(lane.full, Handover{delta, true, slice.end, slice.next_second, slice.clock_jumped});
     if (slice.end == SliceEnd::Input) return;
     slice.chunks.clear();
@@ -90,14 +95,16 @@ bool FilePipeline::take_slice(uint32_t lane_number, Slice& slice) {
   return true;
 }
 
-// Counts into `delta`; hands it over early, and takes another, when it might not have room.
-void FilePipeline::count_slice(const Slice& slice, Meter& meter, Lane& lane, Delta*& delta) {
+// Counts into `delta`; hands it over early, and takes another, when it might not have room. False
+// when there is none to come.
+bool FilePipeline::count_slice(const Slice& slice, Meter& meter, Lane& lane, Delta*& delta) {
   std::span<const Packet> left = slice.packets;
   while (!left.empty()) {
     if (delta->room() < Meter::kBatch) {
       delta->second = slice.second;
       push(lane.full, Handover{.delta = delta});
       delta = lane.empty.pop();
+      if (delta == nullptr) return false;
     }
     const uint32_t room = delta->room() - delta->room() % Meter::kBatch;
     const size_t now = std::min<size_t>(left.size(), room);
@@ -106,6 +113,7 @@ void FilePipeline::count_slice(const Slice& slice, Meter& meter, Lane& lane, Del
   }
   delta->second = slice.second;
   delta->counts.filtered += slice.packets_filtered;
+  return true;
 }
 
 void FilePipeline::merge_slices() {
@@ -114,6 +122,12 @@ void FilePipeline::merge_slices() {
     end_slice(ledger_, last.end, last.next_second, last.clock_jumped);
     if (last.end == SliceEnd::Input) return;
   }
+}
+
+// They end before their next delta.
+void FilePipeline::dismiss_meters() {
+  for (const auto& lane : lanes_)
+    push(lane->empty, static_cast<Delta*>(nullptr));
 }
 
 // Merges the deltas of a lane up to the end of its slice.

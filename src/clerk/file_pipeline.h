@@ -1,4 +1,4 @@
-// The threads of a run that reads files: meters that take slices in turn, and the ledger that
+// The threads of a run that reads files: meters that take slices of them, and the ledger that
 // merges what they counted in the order of the file.
 //
 //   source ──slice──> meter 0 ──deltas──┐
@@ -59,15 +59,16 @@ class FilePipeline {
     static constexpr size_t kQueueCapacity = 4;
 
     std::array<std::unique_ptr<Delta>, kDeltas> deltas;
-    SpscQueue<Delta*, kQueueCapacity> empty;
+    SpscQueue<Delta*, kQueueCapacity> empty;  // nullptr: the ledger is gone
     SpscQueue<Handover, kQueueCapacity> full;
   };
 
   std::vector<std::jthread> start_meters();
   void run_meter(uint32_t lane_number, Lane& lane);
   bool take_slice(uint32_t lane_number, Slice& slice);
-  void count_slice(const Slice& slice, Meter& meter, Lane& lane, Delta*& delta);
+  bool count_slice(const Slice& slice, Meter& meter, Lane& lane, Delta*& delta);
   void merge_slices();
+  void dismiss_meters();
   Handover merge_slice(Lane& lane);
 
   FileSource& source_;

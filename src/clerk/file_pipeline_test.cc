@@ -115,6 +115,20 @@ TEST_F(PipelineTest, GivesTheSameRecordsAtAnyNumberOfThreadsOfTheLedger) {
   }
 }
 
+TEST_F(PipelineTest, WhatTheOutputThrowsEndsAllThreads) {
+  const std::string path = write("a.pcap", random_packets(30'000));
+  for (const uint32_t threads : {1U, 3U}) {
+    const StopRequest stop = StopRequest::create().value();
+    const auto source =
+        FileSource::open({path}, PacketFilter::create("").value(), kIdle, stop).value();
+    const KeyedHash hash;
+    Ledger ledger(
+        {100'000, {kIdle, kActive}}, hash,
+        {.records = [](auto, uint32_t) { throw std::bad_alloc(); }, .tick = [](uint32_t) {}});
+    EXPECT_THROW(FilePipeline(*source, ledger, hash, threads).run(), std::bad_alloc);
+  }
+}
+
 TEST_F(PipelineTest, GivesTheSameRecordsAlsoWhenTheLedgerIsFull) {
   const auto packets = random_packets(10'000);
   expect_same_at_any_number_of_threads({write("a.pcap", packets)}, packets.size(), 50);
