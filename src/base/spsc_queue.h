@@ -1,4 +1,4 @@
-// A bounded queue between exactly one producing and one consuming thread, without locks.
+// A bounded queue between one producing and one consuming thread at a time, without locks.
 //
 // try_push and try_pop never wait; pop waits until there is something. try_push makes a system call
 // only when the consumer sleeps in pop.

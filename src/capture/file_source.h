@@ -1,7 +1,7 @@
 // Capture files, one after the other, cut into slices at the tick marks of the packet clock.
 //
 // next_slice() only walks the record headers; the packets are decoded by whoever takes the slice.
-// It is called by one thread at a time (the meters take turns); the two counters for the
+// It is called by one thread at a time (the meters keep each other out); the two counters for the
 // progress display may be read by any thread.
 #pragma once
 

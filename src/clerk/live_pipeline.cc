@@ -52,10 +52,10 @@ class StopAtExit {
 
 // More threads help only where there are CPUs for them, beside that of the ledger's own.
 std::string way_out_of_lateness(uint32_t ledger_threads) {
-  const uint32_t more = 2 * ledger_threads;
-  if (more <= Ledger::kThreadsMax && more < std::thread::hardware_concurrency())
+  const uint32_t more = std::min(2 * ledger_threads, Ledger::kThreadsMax);
+  if (more > ledger_threads && more < std::thread::hardware_concurrency())
     return fmt::format("--ledger_threads {} divides its work", more);
-  return "this machine has no CPUs for more --ledger_threads; --filter leaves less to do";
+  return "more --ledger_threads would not help on this machine; --filter leaves less to do";
 }
 
 void push(auto& queue, auto value) {

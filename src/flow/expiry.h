@@ -4,7 +4,7 @@
 // The wheel has one bucket a second. It is lazy: packets that postpone a deadline do not move the
 // record; when its bucket comes up, the record is looked at and put where it now belongs. Only a
 // deadline that comes closer moves it at once. So the cost of a tick follows the records due and
-// those that lived on, each about once an idle timeout. The ledger's thread only.
+// those that lived on, each about once an idle timeout. Its shard's thread only.
 #pragma once
 
 #include <algorithm>

@@ -8,7 +8,7 @@
 //
 // The directory begins small and doubles when its owner, who alone knows the hashes of all records,
 // says so; memory beyond the lines in use is not touched. At its largest it has room for
-// `records_max` records and is then at least 28 % empty. The ledger's thread only.
+// `records_max` records and is then at least 28 % empty. Its shard's thread only.
 #pragma once
 
 #include <algorithm>

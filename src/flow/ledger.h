@@ -3,10 +3,11 @@
 //
 // What is held is what was not yet reported: a record leaves the ledger whenever it is released.
 // The ledger itself keeps the clock, gives fragments their flows and counts; the records are in a
-// shard, or in several, each on a thread of its own (`threads`), with the same output. Memory is
+// shard, or in several, each on a thread of its own (`threads`). Memory is
 // bounded by `flows_max`; when that many records are held, the one opened first makes room. That is
 // the order of first packets, but for fragments that had to wait for their datagram's ports. With
-// several threads room is made behind each delta, for all the flows that it brought.
+// several threads room is made behind each delta, for all the flows that it brought; nothing else
+// of the output is different.
 //
 // Its functions are for one thread, on which the output is called too.
 #pragma once

@@ -9,6 +9,7 @@
 // are fixed. One thread at a time: the meter's until it is handed over, then the ledger's.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "base/check.h"
@@ -73,7 +74,8 @@ class MeterTable {
     size_t at = home(hash);
     const uint64_t here = slots_[at] ^ wanted;
     uint64_t behind = slots_[at = next(at)] ^ wanted;
-    if (is_anothers(here) & is_anothers(behind)) [[unlikely]] {
+    const uint64_t unused = (here | behind) >> kGenerationShift;  // 0: neither is
+    if ((unused | is_wanted(std::min(here, behind))) == 0) [[unlikely]] {
       do
         behind = slots_[at = next(at)] ^ wanted;
       while (is_anothers(behind));

@@ -3,7 +3,7 @@
 //
 // A record is one 64-octet line: the last 16 octets of its key and its counters. For IPv4, and
 // without IP, that is the whole key; the first 24 octets of an IPv6 key lie in a parallel array
-// that others never touch. So whatever the mix, one bound holds. The ledger's thread only.
+// that others never touch. So whatever the mix, one bound holds. Its shard's thread only.
 #pragma once
 
 #include <array>
