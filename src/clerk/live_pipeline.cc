@@ -69,9 +69,10 @@ void push(auto& queue, auto value) {
 class LivePipeline::Capture {
  public:
   Capture(LivePipeline& pipeline, Lane& lane)
-      : pipeline_(pipeline), lane_(lane), meter_(pipeline.hash_, pipeline.options_.meter) {
-    idle_.reserve(Lane::kDeltas);
-    delta_ = take_idle();
+      : pipeline_(pipeline),
+        lane_(lane),
+        meter_(pipeline.hash_, pipeline.options_.meter),
+        delta_(take_idle()) {
     CHECK(delta_ != nullptr);
   }
 
@@ -177,8 +178,8 @@ class LivePipeline::Capture {
   LivePipeline& pipeline_;
   Lane& lane_;
   Meter meter_;
-  Delta* delta_ = nullptr;
-  std::vector<Delta*> idle_;
+  std::vector<Delta*> idle_;  // has its room once the first is taken
+  Delta* delta_;
   uint32_t second_ = 0;   // of the last hand-over that was due
   bool is_late_ = false;  // with the next one
   std::array<Packet, Meter::kBatch> batch_;

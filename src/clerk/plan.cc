@@ -270,7 +270,7 @@ Result<void> check_sockets(const Options& options) {
 // As many as are held, which may all end at once; and when few are held, what two deltas evict.
 size_t queued_records_max(const Options& options) {
   constexpr size_t kRecordsMin =
-      2 * (kDeltaCapacityMax.ipv4 + kDeltaCapacityMax.ipv6 + kDeltaCapacityMax.link);
+      size_t{2} * (kDeltaCapacityMax.ipv4 + kDeltaCapacityMax.ipv6 + kDeltaCapacityMax.link);
   return std::max<size_t>(options.flows_max, kRecordsMin);
 }
 
