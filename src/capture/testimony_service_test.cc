@@ -25,12 +25,12 @@ class TestimonyServiceTest : public ::testing::Test {
     service_.note_connected(1, kTwo, now);
   }
 
-  // What a step of the test logs; the log goes to stdout in this program.
+  // What a step of the test logs.
   template <typename Step>
   static std::string log_of(Step step) {
-    ::testing::internal::CaptureStdout();
+    ::testing::internal::CaptureStderr();
     step();
-    return ::testing::internal::GetCapturedStdout();
+    return ::testing::internal::GetCapturedStderr();
   }
 
   TestimonyService service_{"/x"};

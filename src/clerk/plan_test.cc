@@ -112,11 +112,13 @@ TEST(Plan, FailsOnAnInputThatCannotBeRead) {
   const std::string input = directory.write("x.pcap", std::array<uint8_t, 4>{1, 2, 3, 4});
   const StopRequest stop = StopRequest::create().value();
   testing::internal::CaptureStdout();
+  testing::internal::CaptureStderr();
   const auto checked = check_plan(options_of(input, "stdout"), stop);
   const std::string plan = testing::internal::GetCapturedStdout();
+  const std::string log = testing::internal::GetCapturedStderr();
   ASSERT_TRUE(checked);
   EXPECT_EQ(*checked, kExitFailed);
-  EXPECT_THAT(plan, HasSubstr("--read " + input + ": is no pcap"));  // the log, in this program
+  EXPECT_THAT(log, HasSubstr("--read " + input + ": is no pcap"));
   EXPECT_THAT(plan, Not(HasSubstr("\nread ")));
 }
 
