@@ -1,7 +1,7 @@
 // A bounded queue between one producing and one consuming thread at a time, without locks.
 //
-// try_push and try_pop never wait; pop waits until there is something. try_push makes a system call
-// only when the consumer sleeps in pop.
+// Only pop waits, until there is something. push and try_push make a system call only when the
+// consumer sleeps in pop.
 #pragma once
 
 #include <array>
@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "base/check.h"
 #include "base/watched_word.h"
 
 namespace clerk {
@@ -27,6 +28,12 @@ class SpscQueue {
     slots_[tail % kCapacity] = std::move(value);
     tail_.set(tail + 1);  // who sees it sees the slot's contents
     return true;
+  }
+
+  // For a queue that has room for all that there is. Producer's thread only.
+  void push(T value) {
+    const bool pushed = try_push(std::move(value));
+    CHECK(pushed);
   }
 
   // False when empty. Consumer's thread only.

@@ -21,6 +21,13 @@ TEST(SpscQueue, RefusesWhenFullAndWhenEmpty) {
   EXPECT_EQ(queue.pop(), 2);
 }
 
+TEST(SpscQueueDeathTest, HasRoomForWhatIsPushed) {
+  const auto on_heap = std::make_unique<SpscQueue<int, 1>>();
+  on_heap->push(1);
+  EXPECT_DEATH(on_heap->push(2), "check failed");
+  EXPECT_EQ(on_heap->pop(), 1);
+}
+
 TEST(SpscQueue, KeepsTheOrderBetweenTwoThreads) {
   constexpr int kValues = 20'000;
   const auto on_heap =

@@ -10,14 +10,7 @@
 #include "capture/read_ahead.h"
 
 namespace clerk {
-namespace {
-
-void push(auto& queue, auto value) {
-  const bool pushed = queue.try_push(value);
-  CHECK(pushed);  // the queues have room for every delta there is
-}
-
-}  // namespace
+namespace {}  // namespace
 
 void end_slice(Ledger& ledger, SliceEnd end, uint32_t next_second, bool clock_jumped) {
   if (clock_jumped) ledger.note_clock_jump();
@@ -37,7 +30,7 @@ FilePipeline::FilePipeline(FileSource& source, Ledger& ledger, const KeyedHash& 
     Lane& lane = *lanes_.emplace_back(std::make_unique<Lane>());
     for (auto& delta : lane.deltas) {
       delta = std::make_unique<Delta>(file_delta(meter));
-      push(lane.empty, delta.get());
+      lane.empty.push(delta.get());
     }
   }
 }
@@ -80,7 +73,7 @@ void FilePipeline::run_meter(uint32_t lane_number, Lane& lane) {
   Delta* delta = lane.empty.pop();
   while (delta != nullptr && take_slice(lane_number, slice)) {
     if (!count_slice(slice, meter, lane, delta)) return;
-    push(lane.full, Handover{delta, true, slice.end, slice.next_second, slice.clock_jumped});
+    lane.full.push(Handover{delta, true, slice.end, slice.next_second, slice.clock_jumped});
     if (slice.end == SliceEnd::Input) return;
     slice.chunks.clear();
     delta = lane.empty.pop();
@@ -91,7 +84,7 @@ void FilePipeline::run_meter(uint32_t lane_number, Lane& lane) {
 bool FilePipeline::take_slice(uint32_t lane_number, Slice& slice) {
   const std::lock_guard lock(reading_);
   if (!source_.next_slice(slice)) return false;
-  push(slice_lanes_, lane_number);
+  slice_lanes_.push(lane_number);
   return true;
 }
 
@@ -102,7 +95,7 @@ bool FilePipeline::count_slice(const Slice& slice, Meter& meter, Lane& lane, Del
   while (!left.empty()) {
     if (delta->room() < Meter::kBatch) {
       delta->second = slice.second;
-      push(lane.full, Handover{.delta = delta});
+      lane.full.push(Handover{.delta = delta});
       delta = lane.empty.pop();
       if (delta == nullptr) return false;
     }
@@ -127,7 +120,7 @@ void FilePipeline::merge_slices() {
 // They end before their next delta.
 void FilePipeline::dismiss_meters() {
   for (const auto& lane : lanes_)
-    push(lane->empty, static_cast<Delta*>(nullptr));
+    lane->empty.push(nullptr);
 }
 
 // Merges the deltas of a lane up to the end of its slice.
@@ -136,7 +129,7 @@ FilePipeline::Handover FilePipeline::merge_slice(Lane& lane) {
     const Handover handover = lane.full.pop();
     ledger_.merge(*handover.delta);
     handover.delta->clear();
-    push(lane.empty, handover.delta);
+    lane.empty.push(handover.delta);
     if (handover.last_of_slice) return handover;
   }
 }

@@ -58,11 +58,6 @@ std::string way_out_of_lateness(uint32_t ledger_threads) {
   return "more --ledger_threads would not help on this machine; --filter leaves less to do";
 }
 
-void push(auto& queue, auto value) {
-  const bool pushed = queue.try_push(value);
-  CHECK(pushed);  // the queues have room for every delta there is
-}
-
 }  // namespace
 
 // One capture thread: fills deltas from a source and hands them over.
@@ -87,8 +82,8 @@ class LivePipeline::Capture {
       hand_over_when_due();
     }
     take_source_counts();
-    push(lane_.full,
-         Handover{.delta = delta_, .second = second_, .last = true, .is_late = is_late_});
+    lane_.full.push(
+        Handover{.delta = delta_, .second = second_, .last = true, .is_late = is_late_});
   }
 
  private:
@@ -157,8 +152,8 @@ class LivePipeline::Capture {
       is_late_ = true;
       return false;
     }
-    push(lane_.full,
-         Handover{.delta = delta_, .second = second_, .is_late = std::exchange(is_late_, false)});
+    lane_.full.push(
+        Handover{.delta = delta_, .second = second_, .is_late = std::exchange(is_late_, false)});
     delta_ = next;
     return true;
   }
@@ -193,7 +188,7 @@ LivePipeline::Lane::Lane(LiveSource live_source, const MeterOptions& meter)
     : source(*live_source.source), filter(std::move(live_source.filter)) {
   for (auto& delta : deltas) {
     delta = std::make_unique<Delta>(live_delta(meter));
-    push(empty, delta.get());
+    empty.push(delta.get());
   }
 }
 
@@ -256,7 +251,7 @@ void LivePipeline::merge(Lane& lane, const Handover& handover) {
   if (handover.is_late) note_late(*handover.delta);
   ledger_.merge(*handover.delta);
   handover.delta->clear();
-  push(lane.empty, handover.delta);
+  lane.empty.push(handover.delta);
   lane.second = handover.second;
   lane.ended = handover.last;
 }

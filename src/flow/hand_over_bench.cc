@@ -32,8 +32,6 @@ struct Lane {
   SpscQueue<Delta*, 2 * kDeltas> full;
 };
 
-void push(auto& queue, Delta* delta) { CHECK(queue.try_push(delta)); }
-
 // Looks for deltas as the live pipeline does, until it is given none.
 void run_ledger(BenchLedger& bench, Lane& lane) {
   for (uint32_t second = kBenchStart;;) {
@@ -46,7 +44,7 @@ void run_ledger(BenchLedger& bench, Lane& lane) {
     delta->second = second;
     bench.ledger().merge(*delta);
     delta->clear();
-    push(lane.empty, delta);
+    lane.empty.push(delta);
     bench.ledger().advance_to(++second);
   }
 }
@@ -79,7 +77,7 @@ struct Pauses {
 bool hand_over(Lane& lane, Delta*& delta) {
   Delta* next = nullptr;
   if (!lane.empty.try_pop(next)) return false;
-  push(lane.full, std::exchange(delta, next));
+  lane.full.push(std::exchange(delta, next));
   return true;
 }
 
@@ -104,7 +102,7 @@ void hand_over_while_the_ledger_merges(benchmark::State& state) {
   bench.merge(kBenchStart, 0, kManyFlows);
   Lane lane;
   for (auto& delta : lane.deltas)
-    push(lane.empty, (delta = std::make_unique<Delta>(file_delta())).get());
+    lane.empty.push((delta = std::make_unique<Delta>(file_delta())).get());
   Pauses pauses;
   {
     const std::jthread ledger([&] { run_ledger(bench, lane); });
@@ -115,7 +113,7 @@ void hand_over_while_the_ledger_merges(benchmark::State& state) {
       first = (first + kBenchEntries) % kManyFlows;
       state.SetIterationTime(timed_hand_over(lane, delta, pauses));
     }
-    push(lane.full, nullptr);
+    lane.full.push(nullptr);
   }
   pauses.tell(state);
 }

@@ -6,8 +6,8 @@
 #include <chrono>
 #include <stdexcept>
 
-#include "flow/flow_test_support.h"
 #include "flow/ledger_bench_support.h"
+#include "flow/ledger_test_support.h"
 
 namespace clerk {
 namespace {
@@ -19,54 +19,6 @@ using wire::tcp_flag::kFin;
 using wire::tcp_flag::kRst;
 using wire::tcp_flag::kSyn;
 
-constexpr uint32_t kStart = 1000;  // the second at which the packets of most tests begin
-
-uint64_t at(double second) { return static_cast<uint64_t>(second * 1e9); }
-
-DescribedPacket udp(uint64_t time_ns, uint16_t source_port = 1000) {
-  return {.time_ns = time_ns, .source_port = source_port};
-}
-
-DescribedPacket tcp(uint64_t time_ns, uint8_t flags) {
-  return {.time_ns = time_ns, .protocol = wire::protocol::kTcp, .tcp_flags = flags};
-}
-
-DescribedPacket fragment(uint64_t time_ns, DatagramPart part, uint16_t identification = 7) {
-  return {.time_ns = time_ns, .part = part, .identification = identification};
-}
-
-DescribedPacket arp(uint64_t time_ns, uint8_t source_host = 1) {
-  return {.time_ns = time_ns, .source_host = source_host, .octets = 60, .ether_type = 0x0806};
-}
-
-// What most tests ask of a record.
-std::string brief(const Released& released) {
-  return fmt::format("at {}: port {}, {} packets, reason {}", released.second,
-                     released.record.source_port, released.record.packets,
-                     std::to_underlying(released.record.end_reason));
-}
-
-std::vector<std::string> brief(const std::vector<Released>& released) {
-  std::vector<std::string> texts;
-  texts.reserve(released.size());
-  for (const Released& one : released)
-    texts.push_back(brief(one));
-  return texts;
-}
-
-LedgerOptions options_of(uint32_t flows_max, double idle_seconds, double active_seconds) {
-  return {.flows_max = flows_max,
-          .timeouts = {.idle_ns = at(idle_seconds), .active_ns = at(active_seconds)}};
-}
-
-// The same at any number of threads.
-class LedgerOnThreads : public ::testing::TestWithParam<uint32_t> {
- protected:
-  static LedgerOptions on_threads(LedgerOptions options = test_options()) {
-    options.threads = GetParam();
-    return options;
-  }
-};
 INSTANTIATE_TEST_SUITE_P(Threads, LedgerOnThreads, ::testing::Values(1, 3));
 
 TEST_P(LedgerOnThreads, ARecordTellsEverythingAboutItsPackets) {
@@ -198,29 +150,6 @@ TEST_P(LedgerOnThreads, ASynThatEndsItsOwnFlowIsFollowedByANewOneHoweverTheDelta
   EXPECT_EQ(together.counts().flows_created, 2U);
 }
 
-TEST(Ledger, AnEndDetectedComesBeforeEveryOtherReason) {
-  TestLedger ledger(options_of(1, 30, 60));
-  ledger.merge(kStart, {tcp(at(1000), kFin)});
-  ledger.merge(kStart, {udp(at(1000.5), 1)});  // evicts it
-  ledger.merge(kStart, {tcp(at(1000.6), kRst)});
-  ledger.ledger().release_all();
-  EXPECT_THAT(brief(ledger.take()), ElementsAre("at 1001: port 1000, 1 packets, reason 3",
-                                                "at 1001: port 1, 1 packets, reason 5",
-                                                "at 1001: port 1000, 1 packets, reason 3"));
-}
-
-TEST(Ledger, EvictsTheOldestRecordsFirst) {
-  TestLedger ledger(options_of(2, 30, 60));
-  ledger.merge(kStart, {udp(at(1000.1), 1), udp(at(1000.2), 2), udp(at(1000.3), 3)});
-  ledger.merge(kStart, {udp(at(1000.4), 2), udp(at(1000.5), 4)});
-  ledger.ledger().advance_to(kStart + 1);
-  EXPECT_THAT(brief(ledger.take()), ElementsAre("at 1001: port 1, 1 packets, reason 5",
-                                                "at 1001: port 2, 2 packets, reason 5"));
-  ledger.ledger().release_all();
-  EXPECT_THAT(brief(ledger.take()), ElementsAre("at 1002: port 3, 1 packets, reason 4",
-                                                "at 1002: port 4, 1 packets, reason 4"));
-}
-
 TEST_P(LedgerOnThreads, ARecordWithoutIpTellsEverythingAboutItsFrames) {
   TestLedger ledger(on_threads());
   DescribedPacket packet = arp(at(1000.5), 3);
@@ -248,33 +177,6 @@ TEST_P(LedgerOnThreads, FlowsWithoutIpHaveTheTimeoutsOfOthers) {
   EXPECT_THAT(brief(ledger.take()), ElementsAre("at 1060: port 0, 60 packets, reason 2"));
   ledger.ledger().advance_to(kStart + 120);
   EXPECT_THAT(brief(ledger.take()), ElementsAre("at 1119: port 0, 30 packets, reason 1"));
-}
-
-TEST(Ledger, EvictsFlowsWithoutIpInTheirTurn) {
-  TestLedger ledger(options_of(2, 30, 60));
-  ledger.merge(kStart, {udp(at(1000.1), 1), arp(at(1000.2)), udp(at(1000.3), 3), arp(at(1000.4), 4),
-                        udp(at(1000.5), 5)});
-  ledger.ledger().release_all();
-  EXPECT_THAT(
-      brief(ledger.take()),
-      ElementsAre("at 1001: port 1, 1 packets, reason 5", "at 1001: port 0, 1 packets, reason 5",
-                  "at 1001: port 3, 1 packets, reason 5", "at 1001: port 0, 1 packets, reason 4",
-                  "at 1001: port 5, 1 packets, reason 4"));
-}
-
-TEST(Ledger, EvictsInTheOrderOfFirstPacketsOfBothVersions) {
-  TestLedger ledger(options_of(1, 30, 60));
-  std::vector<DescribedPacket> packets;
-  for (uint16_t port = 1; port <= 6; ++port) {
-    packets.push_back(udp(at(1000), port));
-    if (port == 1 || port == 4) packets.back().version = IpVersion::V6;
-  }
-  ledger.merge(kStart, packets);
-  ledger.ledger().release_all();
-  const auto released = ledger.take();
-  ASSERT_EQ(released.size(), packets.size());
-  for (size_t i = 0; i < released.size(); ++i)
-    EXPECT_EQ(released[i].record.source_port, packets[i].source_port);
 }
 
 TEST_P(LedgerOnThreads, RecordsOfATickLeaveInTheOrderOfTheirFirstPacketsOfBothVersions) {
@@ -331,82 +233,9 @@ TEST_P(LedgerOnThreads, TheLastSecondsOfTimeEndLikeAnyOther) {
   EXPECT_EQ(ledger.counts().packets_exported, 16U);
 }
 
-TEST_P(LedgerOnThreads, AFlowFragmentedAndWholeIsOneRecord) {
-  TestLedger ledger(on_threads());
-  ledger.merge(
-      kStart, {fragment(at(1000.1), DatagramPart::Later), fragment(at(1000.2), DatagramPart::First),
-               fragment(at(1000.3), DatagramPart::Later), udp(at(1000.4))});
-  ledger.ledger().release_all();
-  EXPECT_THAT(brief(ledger.take()), ElementsAre("at 1001: port 1000, 4 packets, reason 4"));
-}
-
-TEST_P(LedgerOnThreads, FragmentsFindTheirFirstOneAcrossDeltas) {
-  TestLedger ledger(on_threads());
-  ledger.merge(kStart, {fragment(at(1000), DatagramPart::Later)});
-  ledger.ledger().advance_to(kStart + 20);
-  ledger.merge(kStart + 20, {fragment(at(1020), DatagramPart::First)});
-  ledger.ledger().advance_to(kStart + 29);
-  ledger.merge(kStart + 29, {fragment(at(1029), DatagramPart::Later)});
-  ledger.ledger().release_all();
-  EXPECT_THAT(brief(ledger.take()), ElementsAre("at 1030: port 1000, 3 packets, reason 4"));
-  EXPECT_EQ(ledger.counts().fragments_orphaned, 0U);
-}
-
-TEST_P(LedgerOnThreads, FragmentsWithoutTheirFirstOneGetPortZeroAndAreCounted) {
-  TestLedger ledger(on_threads(options_of(10, 30, 60)));
-  ledger.merge(kStart, {fragment(at(1000), DatagramPart::Later, 1),
-                        fragment(at(1000.5), DatagramPart::Later, 2)});
-  ledger.ledger().advance_to(kStart + 29);
-  EXPECT_EQ(ledger.counts().fragments_orphaned, 0U);
-  ledger.ledger().advance_to(kStart + 31);
-  EXPECT_EQ(ledger.counts().fragments_orphaned, 2U);
-  EXPECT_THAT(brief(ledger.take()), ElementsAre("at 1031: port 0, 2 packets, reason 1"));
-}
-
-TEST_P(LedgerOnThreads, TwoDatagramsOfOneIdentificationKeepTheirOwnPorts) {
-  DescribedPacket other = fragment(at(1000.3), DatagramPart::First);
-  other.source_port = 5;
-  TestLedger ledger(on_threads());
-  ledger.merge(
-      kStart, {fragment(at(1000.1), DatagramPart::First), fragment(at(1000.2), DatagramPart::Later),
-               other, fragment(at(1000.4), DatagramPart::Later)});
-  ledger.ledger().release_all();
-  EXPECT_THAT(brief(ledger.take()), ElementsAre("at 1001: port 1000, 2 packets, reason 4",
-                                                "at 1001: port 5, 2 packets, reason 4"));
-}
-
-TEST_P(LedgerOnThreads, ALaterFragmentGoesToTheDatagramSeenBeforeItHoweverTheDeltasAreCut) {
-  DescribedPacket reused = fragment(at(1000.3), DatagramPart::First);
-  reused.source_port = 5;
-  const std::array packets{fragment(at(1000.2), DatagramPart::Later), reused};
-  TestLedger together(on_threads());
-  TestLedger apart(on_threads());
-  for (TestLedger* ledger : {&together, &apart})
-    ledger->merge(kStart, {fragment(at(1000.1), DatagramPart::First)});
-  together.merge(kStart, packets);
-  for (const DescribedPacket& packet : packets)
-    apart.merge(kStart, {packet});
-  for (TestLedger* ledger : {&together, &apart})
-    ledger->ledger().release_all();
-  EXPECT_EQ(brief(together.take()), brief(apart.take()));
-}
-
-TEST_P(LedgerOnThreads, AFullTableOfDatagramsForgetsTheOldest) {
-  TestLedger ledger(on_threads());
-  const uint64_t datagrams = DatagramTable<Ipv4Key>::kDatagramsMax + 2;
-  for (uint64_t i = 0; i < datagrams; ++i) {
-    DescribedPacket packet = fragment(at(1000) + i, DatagramPart::Later);
-    packet.identification = static_cast<uint16_t>(i);
-    packet.source_host = static_cast<uint8_t>(i >> 16);
-    ledger.merge(kStart, {packet});
-  }
-  EXPECT_EQ(ledger.counts().fragments_orphaned, 2U);
-}
-
 TEST_P(LedgerOnThreads, TheTickFollowsTheRecordsOfItsSecond) {
   std::vector<std::string> calls;
   const KeyedHash hash;
-  Meter meter(hash);
   Ledger ledger(
       on_threads(), hash,
       {.records =
@@ -415,16 +244,11 @@ TEST_P(LedgerOnThreads, TheTickFollowsTheRecordsOfItsSecond) {
            },
        .tick = [&](uint32_t second) { calls.push_back(fmt::format("tick {}", second)); }});
   Delta delta({.ipv4 = 1024, .ipv6 = 16});
-  delta.second = kStart;
-  std::vector<DescribedPacket> packets;
-  packets.reserve(300);
-  for (uint16_t port = 0; port < 300; ++port)
-    packets.push_back(udp(at(1000), port));
-  count_all(meter, packets, delta);
+  fill(delta, hash, kStart, 0, 300);
   ledger.merge(delta);
-  ledger.advance_to(kStart + 30);
-  EXPECT_THAT(calls,
-              ElementsAre("256 records at 1030", "44 records at 1030", "tick 1030", "tick 1030"));
+  ledger.advance_to(kStart + 31);
+  EXPECT_THAT(calls, ElementsAre("1 records at 1030", "tick 1030", "256 records at 1031",
+                                 "43 records at 1031", "tick 1031", "tick 1031"));
 }
 
 TEST_P(LedgerOnThreads, CountsWhatItWasGivenAndWhatItGaveOut) {
@@ -441,29 +265,6 @@ TEST_P(LedgerOnThreads, CountsWhatItWasGivenAndWhatItGaveOut) {
   EXPECT_EQ(counts.records_exported, 2U);
   EXPECT_EQ(counts.packets_exported, 3U);
   EXPECT_EQ(counts.octets_exported, 300U);
-}
-
-TEST(Ledger, OnSeveralThreadsMakesRoomBehindEachDelta) {
-  LedgerOptions options = options_of(3, 30, 60);
-  options.threads = 3;
-  TestLedger ledger(options);
-  std::vector<DescribedPacket> packets;
-  for (uint16_t port = 1; port <= 600; ++port) {
-    packets.push_back(udp(at(1000) + port, port));
-    if (port % 3 == 0) packets.back().version = IpVersion::V6;
-  }
-  ledger.merge(kStart, packets);
-  EXPECT_EQ(ledger.ledger().flows_held(), 3U);
-  ledger.merge(kStart, {udp(at(1000.5), 1), udp(at(1000.5), 599)});
-  EXPECT_EQ(ledger.ledger().flows_held(), 3U);
-  ledger.ledger().release_all();
-  const auto released = ledger.take();
-  ASSERT_EQ(released.size(), packets.size() + 1);
-  for (size_t i = 0; i < packets.size(); ++i)
-    EXPECT_EQ(released[i].record.source_port, packets[i].source_port);
-  EXPECT_EQ(brief(released[597]), "at 1001: port 598, 1 packets, reason 5");
-  EXPECT_EQ(brief(released[598]), "at 1001: port 599, 2 packets, reason 4");
-  EXPECT_EQ(brief(released[600]), "at 1001: port 1, 1 packets, reason 4");
 }
 
 TEST(Ledger, TakesTheLargestDeltasAtAnyNumberOfThreads) {
@@ -496,17 +297,11 @@ TEST(Ledger, WhatTheOutputThrowsReachesTheCallerAtAnyNumberOfThreads) {
     LedgerOptions options = test_options();
     options.threads = threads;
     const KeyedHash hash;
-    Meter meter(hash);
     Ledger ledger(options, hash,
                   {.records = [](auto, uint32_t) { throw std::runtime_error("no room"); },
                    .tick = [](uint32_t) {}});
     Delta delta({.ipv4 = 1024, .ipv6 = 16});
-    delta.second = kStart;
-    std::vector<DescribedPacket> packets;
-    packets.reserve(1000);
-    for (uint16_t port = 0; port < 1000; ++port)
-      packets.push_back(udp(at(1000), port));
-    count_all(meter, packets, delta);
+    fill(delta, hash, kStart, 0, 1000);
     ledger.merge(delta);
     EXPECT_THROW(ledger.release_all(), std::runtime_error);
   }

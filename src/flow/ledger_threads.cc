@@ -1,7 +1,6 @@
 #include "flow/ledger_threads.h"
 
 #include <cmath>
-#include <exception>
 #include <utility>
 
 #include "base/check.h"
@@ -106,7 +105,6 @@ bool LedgerThreads::carry_out(const ShardOrder& order, Concerns concerns) {
   }
   const bool has_released = take_records();
   fragments_.clear();
-  throw_failure();
   return has_released;
 }
 
@@ -126,14 +124,6 @@ bool LedgerThreads::take_records() {
     any = true;
     released_.add(first) = from->take_next();
   }
-}
-
-void LedgerThreads::throw_failure() {
-  std::exception_ptr failure;
-  for (const auto& thread : threads_) {
-    if (auto thrown = thread->take_failure()) failure = std::move(thrown);
-  }
-  if (failure) std::rethrow_exception(failure);
 }
 
 ShardCounts LedgerThreads::counts() const {

@@ -54,7 +54,6 @@ class LedgerThreads {
   template <typename Concerns>
   bool carry_out(const ShardOrder& order, Concerns concerns);
   bool take_records();
-  void throw_failure();
   bool make_room(const ShardOrder& order);
   [[nodiscard]] ShardThread& thread_of_oldest() const;
 

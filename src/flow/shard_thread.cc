@@ -7,11 +7,6 @@
 namespace clerk {
 namespace {
 
-void push(auto& queue, auto value) {
-  const bool pushed = queue.try_push(std::move(value));
-  CHECK(pushed);  // the queues have room for all that there is
-}
-
 template <typename Key>
 bool is_datagram(const Key& key) {
   if constexpr (Key::kKind == FlowKind::Link) {
@@ -117,20 +112,20 @@ ShardThread::ShardThread(const ShardShare& share, uint32_t flows_max, const Time
       batch_(std::make_unique<ReleasedBatch>(kBatchRecords)) {
   shard_.remember_turns();
   for (size_t i = 2; i < kBatches; ++i)  // beside the shard's and the one above
-    push(empty_, std::make_unique<ReleasedBatch>(kBatchRecords));
+    empty_.push(std::make_unique<ReleasedBatch>(kBatchRecords));
   thread_ = std::jthread([this] { run(); });
 }
 
 ShardThread::~ShardThread() {
   while (next_ordinal() != kNoRecord)
     take_next();
-  push(orders_, ShardOrder{.kind = ShardOrder::Kind::End});
+  orders_.push(ShardOrder{.kind = ShardOrder::Kind::End});
 }
 
 void ShardThread::begin(const ShardOrder& order) {
   DCHECK(!busy_);
   busy_ = true;
-  push(orders_, order);
+  orders_.push(order);
 }
 
 // The next one of the order under way, for which this waits; an empty one when the order is over.
@@ -138,26 +133,17 @@ void ShardThread::take_batch() {
   batch_->clear();
   at_ = 0;
   if (!busy_) return;
-  Answer answer = answers_.pop();
-  if (answer.batch) {
-    push(empty_, std::exchange(batch_, std::move(answer.batch)));
-  } else {
-    busy_ = false;
-    failure_ = std::move(answer.failure);
-  }
+  Batch next = released_.pop();
+  busy_ = next != nullptr;
+  if (busy_) empty_.push(std::exchange(batch_, std::move(next)));
 }
 
 void ShardThread::run() {
   for (;;) {
     const ShardOrder order = orders_.pop();
     if (order.kind == ShardOrder::Kind::End) return;
-    Answer end;
-    try {
-      carry_out(order);
-    } catch (...) {
-      end.failure = std::current_exception();
-    }
-    push(answers_, std::move(end));
+    carry_out(order);
+    released_.push(nullptr);
   }
 }
 
@@ -199,7 +185,7 @@ void ShardThread::add_fragments(const ShardOrder& order) {
 
 // Waits while the ledger's thread has all other batches.
 void ShardThread::hand_over(Batch& batch) {
-  push(answers_, Answer{.batch = std::exchange(batch, nullptr), .failure = nullptr});
+  released_.push(std::move(batch));
   batch = empty_.pop();
 }
 

@@ -11,7 +11,6 @@
 #pragma once
 
 #include <cstdint>
-#include <exception>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -69,9 +68,6 @@ class ShardThread {
   // There must be one. Valid until next_ordinal() is called.
   const FlowRecord& take_next() { return batch_->records[at_++]; }
 
-  // What the order that is over threw, if anything. Once.
-  std::exception_ptr take_failure() { return std::exchange(failure_, nullptr); }
-
   // Between two orders.
   [[nodiscard]] const LedgerShard& shard() const { return shard_; }
 
@@ -95,12 +91,6 @@ class ShardThread {
   static constexpr size_t kQueueCapacity = 8;  // for all batches, and the end of an order
 
   using Batch = std::unique_ptr<ReleasedBatch>;
-
-  // Records of the order, or without any its end.
-  struct Answer {
-    Batch batch;
-    std::exception_ptr failure;
-  };
 
   // The numbers of a table's entries that are the shard's.
   using OwnEntries = LazyArray<uint32_t>;
@@ -127,10 +117,9 @@ class ShardThread {
   size_t at_ = 0;
   bool busy_ = false;
   uint32_t chosen_ = 0;  // of those that the shard lists
-  std::exception_ptr failure_;
 
   SpscQueue<ShardOrder, 2> orders_;
-  SpscQueue<Answer, kQueueCapacity> answers_;
+  SpscQueue<Batch, kQueueCapacity> released_;  // nullptr: the end of the order
   SpscQueue<Batch, kQueueCapacity> empty_;
   std::jthread thread_;
 };
