@@ -91,6 +91,10 @@ class ByteStream {
   // says where reading goes on.
   [[nodiscard]] bool mappable() const { return mapping_.has_value(); }
   [[nodiscard]] std::optional<FileMapping::Window> window(uint64_t offset, size_t octets_max);
+  // Empty where it is not mappable.
+  [[nodiscard]] FileMapping::Window take_ahead() {
+    return mapping_ ? mapping_->take_ahead() : FileMapping::Window{};
+  }
   // Only where it is mappable.
   Result<void> read_from(uint64_t offset);
 

@@ -49,6 +49,7 @@ class CaptureFile {
   static Error shrank_error(const std::string& path);
 
   [[nodiscard]] const ChunkReference& chunk() const { return stream_.chunk(); }
+  [[nodiscard]] FileMapping::Window take_ahead() { return stream_.take_ahead(); }
 
   // Why next() was Broken: the path, the offset (of the uncompressed data, where the file is
   // compressed) and what is wrong there.

@@ -79,6 +79,12 @@ class ChunkStream {
   // The chunk that data() points into; keep a reference as long as a packet is in use.
   [[nodiscard]] const ChunkReference& chunk() const { return chunk_; }
 
+  // What chunks to come will consist of, for the caller to populate. Empty where there is nothing
+  // to populate.
+  [[nodiscard]] FileMapping::Window take_ahead() {
+    return is_mapped_ ? stream_.take_ahead() : FileMapping::Window{};
+  }
+
   // Nothing is left, and nothing went wrong.
   [[nodiscard]] bool at_end() const { return available() == 0 && !error_; }
 

@@ -61,6 +61,18 @@ TEST_P(EveryChunkStreamTest, OctetsAreContiguousOnceNeeded) {
   EXPECT_EQ(octets_at(stream, 400), part_of(content, 600, 400));
 }
 
+TEST_F(ChunkStreamTest, OnlyOfAPlainFileThereIsMemoryToPopulate) {
+  const Octets content = noise(kChunkOctets * 3);
+  ChunkStream mapped = open(content);
+  ChunkStream packed = open(zstd(content));
+  ASSERT_TRUE(mapped.need(1));
+  ASSERT_TRUE(packed.need(1));
+  const auto ahead = mapped.take_ahead();
+  EXPECT_EQ(ahead.octets.data(), mapped.data() + kChunkOctets);
+  EXPECT_EQ(ahead.octets.size(), content.size() - kChunkOctets);
+  EXPECT_TRUE(packed.take_ahead().octets.empty());
+}
+
 TEST_P(EveryChunkStreamTest, WhatStraddlesTwoChunksIsMovedTogether) {
   const Octets content = noise(kChunkOctets * 3);
   ChunkStream stream = open(content);

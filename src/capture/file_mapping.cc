@@ -95,16 +95,15 @@ class MappedMemory {
   std::shared_ptr<std::atomic<bool>> shrank_;
 };
 
-// All pages at once: that is cheaper than a fault for every few of them, which is what there is
-// where the kernel cannot (before 5.14).
-void populate(std::span<const uint8_t> octets) {
+}  // namespace
+
+void FileMapping::Window::populate() const {
+  if (octets.empty()) return;
   const size_t in_page = reinterpret_cast<uintptr_t>(octets.data()) % page_octets();
   // The memory is only read, which madvise() cannot say.
   auto* const begin = const_cast<uint8_t*>(octets.data() - in_page);
   ::madvise(begin, in_page + octets.size(), MADV_POPULATE_READ);
 }
-
-}  // namespace
 
 std::optional<FileMapping::Window> FileMapping::window(uint64_t offset, size_t octets_max) {
   struct stat status{};
@@ -119,9 +118,24 @@ std::optional<FileMapping::Window> FileMapping::window(uint64_t offset, size_t o
       !map_stretch(offset,
                    std::max<uint64_t>(octets, std::min(kStretchOctets, file_octets - offset))))
     return std::nullopt;
-  const auto window = stretch_.subspan(offset - stretch_at_, octets);
-  populate(window);
-  return Window{{memory_, window.data()}, window};
+  window_end_ = offset + octets;
+  if (window_end_ > populated_end_) {
+    part(std::max(offset, populated_end_), window_end_).populate();
+    populated_end_ = window_end_;
+  }
+  return part(offset, window_end_);
+}
+
+FileMapping::Window FileMapping::take_ahead() {
+  const uint64_t end = std::min(window_end_ + kAheadOctets, stretch_at_ + stretch_.size());
+  const uint64_t begin = std::exchange(populated_end_, std::max(populated_end_, end));
+  return part(begin, populated_end_);
+}
+
+// Between two offsets in the stretch.
+FileMapping::Window FileMapping::part(uint64_t begin, uint64_t end) const {
+  const auto octets = stretch_.subspan(begin - stretch_at_, end - begin);
+  return {{memory_, octets.data()}, octets};
 }
 
 bool FileMapping::map_stretch(uint64_t offset, size_t octets) {
@@ -137,7 +151,7 @@ bool FileMapping::map_stretch(uint64_t offset, size_t octets) {
   }
   memory_ = std::make_shared<MappedMemory>(begin, in_page + octets, *place, shrank_);
   stretch_ = {static_cast<const uint8_t*>(begin) + in_page, octets};
-  stretch_at_ = offset;
+  stretch_at_ = populated_end_ = offset;
   return true;
 }
 

@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
+#include <span>
 #include <vector>
 
 #include "base/unique_fd.h"
@@ -94,6 +96,57 @@ TEST_F(FileMappingTest, WindowsOfAFileLongerThanAStretchAreAllThere) {
   EXPECT_FALSE(mapping_.shrank());
 }
 
+TEST_F(FileMappingTest, WhatComesNextIsGivenToPopulateOnce) {
+  constexpr uint64_t kMiB = 1U << 20;
+  constexpr uint64_t kLongOctets = 12 * kMiB + 5;
+  ASSERT_EQ(::truncate(file_.path().c_str(), kLongOctets), 0);
+  EXPECT_TRUE(mapping_.take_ahead().octets.empty());
+  const auto first = mapping_.window(0, kMiB);
+  ASSERT_TRUE(first);
+  const uint8_t* const begin = first->octets.data();
+  const auto second = mapping_.take_ahead();
+  EXPECT_EQ(second.octets.data(), begin + kMiB);
+  EXPECT_EQ(second.octets.size(), 8 * kMiB);
+  EXPECT_TRUE(mapping_.take_ahead().octets.empty());
+  ASSERT_TRUE(mapping_.window(kMiB, kMiB));
+  const auto third = mapping_.take_ahead();
+  EXPECT_EQ(third.octets.data(), begin + 9 * kMiB);
+  EXPECT_EQ(third.octets.size(), kMiB);
+  ASSERT_TRUE(mapping_.window(5 * kMiB, kMiB));
+  const auto last = mapping_.take_ahead();
+  EXPECT_EQ(last.octets.data(), begin + 10 * kMiB);
+  EXPECT_EQ(last.octets.size(), 2 * kMiB + 5);
+  ASSERT_TRUE(mapping_.window(12 * kMiB, kMiB));
+  EXPECT_TRUE(mapping_.take_ahead().octets.empty());
+}
+
+// How many of the pages, of 4 KiB each, this process need not fault for: proc(5), pagemap.
+size_t pages_present(std::span<const uint8_t> octets) {
+  constexpr uintptr_t kPage = 4096;
+  const uintptr_t first = reinterpret_cast<uintptr_t>(octets.data()) / kPage;
+  const uintptr_t last = reinterpret_cast<uintptr_t>(octets.data() + octets.size() - 1) / kPage;
+  std::vector<uint64_t> entries(last - first + 1);
+  const UniqueFd pagemap(::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
+  const size_t wanted = entries.size() * sizeof entries[0];
+  EXPECT_EQ(
+      ::pread(pagemap.get(), entries.data(), wanted, static_cast<off_t>(first * sizeof entries[0])),
+      static_cast<ssize_t>(wanted));
+  return static_cast<size_t>(
+      std::ranges::count_if(entries, [](uint64_t entry) { return (entry >> 63) != 0; }));
+}
+
+TEST_F(FileMappingTest, WhatIsPopulatedIsPresent) {
+  if (::sysconf(_SC_PAGESIZE) != 4096) GTEST_SKIP() << "pages are not of 4 KiB here";
+  constexpr uint64_t kLongOctets = 4U << 20;
+  ASSERT_EQ(::truncate(file_.path().c_str(), kLongOctets), 0);
+  ASSERT_TRUE(mapping_.window(0, 1));
+  const auto ahead = mapping_.take_ahead();
+  ASSERT_EQ(ahead.octets.size(), kLongOctets - 1);
+  EXPECT_LT(pages_present(ahead.octets), 512U);  // a fault brings some neighbours along
+  ahead.populate();
+  EXPECT_EQ(pages_present(ahead.octets), 1024U);
+}
+
 TEST_F(FileMappingTest, WhatIsGoneIsZerosAndTold) {
   const auto front = mapping_.window(0, 4096);
   const auto back = mapping_.window(4096, kOctets - 4096);
@@ -102,6 +155,7 @@ TEST_F(FileMappingTest, WhatIsGoneIsZerosAndTold) {
   EXPECT_FALSE(mapping_.shrank());
   EXPECT_EQ(back->octets[0], content_[4096]);
   EXPECT_EQ(back->octets[4095], content_[8191]);
+  back->populate();  // as far as it goes
   EXPECT_FALSE(mapping_.shrank());
   EXPECT_EQ(back->octets[4096], 0);
   EXPECT_TRUE(mapping_.shrank());

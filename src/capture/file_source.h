@@ -31,6 +31,10 @@ class FileSource {
   // Fills `slice` with the next packets. False once the slice that ended the input was given out.
   bool next_slice(Slice& slice);
 
+  // The file's memory behind the last slice, as much as is worth having at hand; may be empty. For
+  // the caller to populate while the next slice is read: that is half of what reading takes.
+  FileMapping::Window take_ahead() { return file_ ? file_->take_ahead() : FileMapping::Window{}; }
+
   // What ended a file early, in the order met. Complete when next_slice() has returned false and
   // all packets have been looked at.
   [[nodiscard]] std::vector<Error> errors() const;

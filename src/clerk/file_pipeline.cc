@@ -10,7 +10,6 @@
 #include "capture/read_ahead.h"
 
 namespace clerk {
-namespace {}  // namespace
 
 void end_slice(Ledger& ledger, SliceEnd end, uint32_t next_second, bool clock_jumped) {
   if (clock_jumped) ledger.note_clock_jump();
@@ -82,9 +81,14 @@ void FilePipeline::run_meter(uint32_t lane_number, Lane& lane) {
 
 // False when nothing is left to read.
 bool FilePipeline::take_slice(uint32_t lane_number, Slice& slice) {
-  const std::lock_guard lock(reading_);
-  if (!source_.next_slice(slice)) return false;
-  slice_lanes_.push(lane_number);
+  FileMapping::Window ahead;
+  {
+    const std::lock_guard lock(reading_);
+    if (!source_.next_slice(slice)) return false;
+    slice_lanes_.push(lane_number);
+    ahead = source_.take_ahead();
+  }
+  ahead.populate();  // here, so that the next reader need not, who keeps out all others
   return true;
 }
 
