@@ -84,7 +84,9 @@ class LiveClerk:
 
     def status(self, field):
         """A field of /proc/PID/status of each thread, the main thread's first."""
-        threads = sorted(map(int, os.listdir("/proc/%d/task" % self.process.pid)))
+        # Not by number alone: the kernel's numbers begin again when they are used up.
+        threads = sorted(map(int, os.listdir("/proc/%d/task" % self.process.pid)),
+                         key=lambda thread: (thread != self.process.pid, thread))
         texts = [Path("/proc/%d/task/%d/status" % (self.process.pid, thread)).read_text() for thread in threads]
         return [re.search(r"^%s:\s*(.*)$" % field, text, re.M)[1] for text in texts]
 
