@@ -1,10 +1,10 @@
 // Gives the fragments of a datagram their flow, whatever order they come in.
 //
 // Only the first fragment has the ports. This table remembers them for the others, and keeps counts
-// of fragments that came before it. A datagram is forgotten 30 s after its first sight; what still
-// waits then never gets its ports. Another first fragment begins a datagram of the same
-// identification, whose ports hold for what comes behind it: which of two that disagree a later
-// fragment belongs to, nobody can tell.
+// of fragments that came before it. A datagram is forgotten 30 s after its last first fragment, or
+// after its first sight when none came; what still waits then never gets its ports. Another first
+// fragment begins a datagram of the same identification, whose ports hold for what comes behind it:
+// which of two that disagree a later fragment belongs to, nobody can tell.
 //
 // Fixed capacity, nothing is allocated, memory of datagrams not held is not touched: a flood of
 // fragments makes the oldest datagrams go early, and that is all. The ledger's thread only.
@@ -61,9 +61,8 @@ class DatagramTable {
   void learn(const Key& fragment, const TransportKey& transport, uint32_t second, Take take) {
     const uint32_t at = find_or_begin(fragment, second);
     Datagram& datagram = datagrams_[at];
-    // A first fragment behind another one reuses the identification: the datagram's time begins
-    // anew.
-    if (datagram.has_transport) begin_anew(at, second);
+    // Whether a first one came before is not asked: a meter adds up two that agree.
+    begin_anew(at, second);
     datagram.transport = transport;
     datagram.has_transport = true;
     give_out(datagram, take);

@@ -97,6 +97,15 @@ TEST_F(DatagramTableTest, AnotherFirstFragmentBeginsTheTimeAnew) {
   EXPECT_TRUE(table_.empty());
 }
 
+TEST_F(DatagramTableTest, TheFirstFragmentBehindLaterOnesBeginsTheTimeAnew) {
+  wait(fragments(datagram(1)), kStart);
+  EXPECT_THAT(learn(datagram(1), kPorts, kStart + 29), SizeIs(1));
+  EXPECT_THAT(expire(kStart + 29 + Table::kSecondsMax - 1), IsEmpty());
+  EXPECT_EQ(table_.find(datagram(1)), kPorts);
+  EXPECT_THAT(expire(kStart + 29 + Table::kSecondsMax), IsEmpty());
+  EXPECT_TRUE(table_.empty());
+}
+
 TEST_F(DatagramTableTest, NeitherDscpNorVlanTellDatagramsApart) {
   EXPECT_THAT(learn(datagram(1, 10, 5), kPorts, kStart), IsEmpty());
   EXPECT_EQ(table_.find(datagram(1, 46, 7)), kPorts);
@@ -203,10 +212,8 @@ class DatagramTwin {
   std::vector<std::pair<uint8_t, uint64_t>> learn(uint32_t identification,
                                                   const TransportKey& transport, uint32_t second) {
     auto at = find_or_begin(identification, second);
-    if (at->transport) {
-      datagrams_.splice(datagrams_.end(), datagrams_, at);
-      at->until = second + 30;
-    }
+    datagrams_.splice(datagrams_.end(), datagrams_, at);
+    at->until = second + 30;
     at->transport = transport;
     return std::exchange(at->waiting, {});
   }

@@ -72,6 +72,28 @@ TEST_P(LedgerFragments, ALaterFragmentGoesToTheDatagramSeenBeforeItHoweverTheDel
   EXPECT_EQ(brief(together.take()), brief(apart.take()));
 }
 
+TEST_P(LedgerFragments, TwoFirstFragmentsAreRememberedAsLongWhetherOrNotOneDeltaHasBoth) {
+  const std::array packets{fragment(at(1020.1), DatagramPart::First),
+                           fragment(at(1020.2), DatagramPart::First)};
+  TestLedger together(on_threads());
+  TestLedger apart(on_threads());
+  for (TestLedger* ledger : {&together, &apart}) {
+    ledger->merge(kStart, {fragment(at(1000.1), DatagramPart::Later)});
+    ledger->ledger().advance_to(kStart + 20);
+  }
+  together.merge(kStart + 20, packets);
+  for (const DescribedPacket& packet : packets)
+    apart.merge(kStart + 20, {packet});
+  for (TestLedger* ledger : {&together, &apart}) {
+    ledger->ledger().advance_to(kStart + 40);
+    ledger->merge(kStart + 40, {fragment(at(1040), DatagramPart::Later)});
+    ledger->ledger().release_all();
+  }
+  EXPECT_EQ(brief(together.take()), brief(apart.take()));
+  EXPECT_EQ(together.counts().fragments_orphaned, 0U);
+  EXPECT_EQ(apart.counts().fragments_orphaned, 0U);
+}
+
 TEST_P(LedgerFragments, AFullTableOfDatagramsForgetsTheOldest) {
   TestLedger ledger(on_threads());
   const uint64_t datagrams = DatagramTable<Ipv4Key>::kDatagramsMax + 2;

@@ -100,7 +100,7 @@ class LedgerTwin {
     const auto [at, is_new] = datagrams_.try_emplace(datagram_name(one.flow));
     TwinDatagram& datagram = at->second;
     const bool first = one.flow.part == DatagramPart::First;
-    if (is_new || (first && datagram.first)) datagram.forgotten_at = second_ + 30;
+    if (is_new || first) datagram.forgotten_at = second_ + 30;
     if (first) {
       datagram.first = one.flow;
       for (const TwinCount& waited : std::exchange(datagram.waiting, {}))
