@@ -441,16 +441,19 @@ def test_a_socket_that_is_given_to_its_owner_a_moment_later_is_waited_for(public
 def test_who_may_not_connect_any_more_is_told_and_waits(public_path, rings):
     needs_root()
     [ring] = rings()
-    with clerk_at(public_path, "--user", "nobody") as clerk:
-        with Daemon(public_path, [ring]):
-            os.chmod(public_path, 0o666)
-            wait_until_reading(clerk)
-        with Daemon(public_path, [ring]):
-            os.chmod(public_path, 0o600)
-            clerk.wait_for_line("user nobody .* may not connect: .*root.*; trying again")
-            os.chmod(public_path, 0o666)
-            wait_until_reading(clerk, count=2)
-            run = clerk.stop()
+    with contextlib.ExitStack() as stack:
+        first = stack.enter_context(contextlib.ExitStack())
+        first.enter_context(Daemon(public_path, [ring]))
+        os.chmod(public_path, 0o666)  # before it starts: of each kind of failure it logs one a minute
+        clerk = stack.enter_context(clerk_at(public_path, "--user", "nobody"))
+        wait_until_reading(clerk)
+        first.close()
+        stack.enter_context(Daemon(public_path, [ring]))
+        os.chmod(public_path, 0o600)
+        clerk.wait_for_line("user nobody .* may not connect: .*root.*; trying again")
+        os.chmod(public_path, 0o666)
+        wait_until_reading(clerk, count=2)
+        run = clerk.stop()
     assert run.counts["source_outages"] == 1
 
 
