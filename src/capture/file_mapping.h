@@ -1,5 +1,5 @@
-// A plain file in memory as the page cache has it, a window at a time: nothing is copied, and what
-// nobody looks at is not even touched. Windows that follow each other share a mapping.
+// A plain file in memory as the page cache has it, a window at a time: nothing is copied. Windows
+// that follow each other share a mapping.
 //
 // A file may become shorter while it is read, or its disk may fail: the processor then finds no
 // memory behind an address that was there, and the kernel sends SIGBUS. A handler puts zeros in the
@@ -34,7 +34,8 @@ class FileMapping {
   explicit FileMapping(int file) : file_(file) {}
 
   // The octets from `offset` on, at most `octets_max` and as far as the file goes. Nothing when it
-  // ends there, or cannot be mapped: a read() tells which. It is populated.
+  // ends there, or cannot be mapped: a read() tells which. It is populated, but for what
+  // take_ahead() gave away.
   [[nodiscard]] std::optional<Window> window(uint64_t offset, size_t octets_max);
 
   // What windows to come will show and nobody was given to populate so far; now the caller is,

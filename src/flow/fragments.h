@@ -97,7 +97,8 @@ class DatagramTable {
     return datagrams_held_ == datagrams_max_ || waiting_held_ == datagrams_max_;
   }
 
-  // Forgets the datagram begun first and gives out what waited for it. The table must not be empty.
+  // Forgets the datagram whose time ends first and gives out what waited for it. The table must not
+  // be empty.
   template <typename Take>
   void forget_oldest(Take take) {
     const uint32_t at = order_.front(kHeld);
@@ -151,7 +152,8 @@ class DatagramTable {
     uint32_t next;  // of the same datagram, or kNone; of those that are free
   };
 
-  // The lists of order_: datagrams held, oldest first, and those that may be taken again.
+  // The lists of order_: datagrams held, in the order of `until`, and those that may be taken
+  // again.
   static constexpr uint32_t kHeld = 0;
   static constexpr uint32_t kFree = 1;
   static constexpr uint32_t kLists = 2;
